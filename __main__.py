@@ -1,0 +1,83 @@
+"""The `mavfer` command: one line per subcommand, each imported when it is used."""
+
+import sys
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from . import __version__
+from .errors import MavferError
+
+# words of the command -> (module, function); the function's docstring is its help
+COMMANDS = {
+    "demo": ("demo", "demo"),
+    "rig new": ("capture.commands", "rig_new"),
+    "record": ("capture.commands", "record"),
+    "recorder": ("capture.commands", "recorder"),
+    "check-session": ("capture.commands", "check_session"),
+    "recover": ("capture.commands", "recover"),
+    "import-video": ("capture.commands", "import_video"),
+    "calibrate": ("calibrate.commands", "calibrate"),
+    "simulate-raters": ("annotate.commands", "simulate_raters"),
+    "build-dataset": ("preprocess.commands", "build_dataset"),
+    "train": ("model.commands", "train"),
+    "evaluate": ("model.commands", "evaluate"),
+}
+GROUPS = {"rig": "The rig file: which cameras stand where, and how they are recorded."}
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mavfer {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Record a face in color, depth, infrared and thermal; learn valence and arousal from it."""
+
+
+def command_line(first_word: str = "") -> typer.Typer:
+    """Return the command line with the command that `first_word` names, or with all of them."""
+    app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+    app.callback()(_root)
+    groups: dict[str, typer.Typer] = {}
+    wanted = [words for words in COMMANDS if words.split()[0] == first_word] or list(COMMANDS)
+    for words in wanted:
+        module, function = COMMANDS[words]
+        *group, name = words.split()
+        place = app
+        if group:
+            if group[0] not in groups:
+                groups[group[0]] = typer.Typer(no_args_is_help=True, help=GROUPS[group[0]])
+                groups[group[0]].callback()(lambda: None)
+                app.add_typer(groups[group[0]], name=group[0])
+            place = groups[group[0]]
+        place.command(name)(getattr(import_module(f".{module}", __package__), function))
+    return app
+
+
+def main() -> None:
+    """Run the command; a MavferError becomes one line on stderr and exit status 1."""
+    try:
+        command_line(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="mavfer")
+    except MavferError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+
+
+def build_dataset() -> None:
+    """Run `mavfer build-dataset`, as the command `build-dataset`."""
+    sys.argv.insert(1, "build-dataset")
+    main()
+
+
+if __name__ == "__main__":
+    main()

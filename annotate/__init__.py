@@ -1,0 +1,1 @@
+"""Raters' continuous valence and arousal: traces, their fusion and their agreement."""

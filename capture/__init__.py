@@ -1,0 +1,1 @@
+"""The bottom floor: cameras, time, and the recorded session."""

@@ -1,0 +1,33 @@
+"""What stands in front of the simulated rig: the settings that, with a subject and a length, fix every pixel."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from ...config import StrictModel
+
+
+class SceneSettings(StrictModel):
+    """The `[simulated]` table of a rig file.
+
+    Attributes
+    ----------
+    target : a face that acts, or the calibration board, moved through a calibration programme
+    seed : fixes curves, noise and clock offsets; another seed is another take
+    light : how much of full room light there is; below 1 color gets darker and noisier
+    clock : "real" delivers frames at their own times, "virtual" as fast as they render
+    fps : frames per second that each simulated sensor makes by itself
+    board : inner corners across x down x side of one square
+    """
+
+    target: Literal["face", "board"] = "face"
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    light: float = Field(default=1.0, ge=0.05, le=1.0)
+    clock: Literal["real", "virtual"] = "real"
+    fps: float = Field(default=30.0, ge=1.0, le=120.0)
+    board: str = Field(default="9x6x25mm", pattern=r"^\d{1,2}x\d{1,2}x\d{1,4}(\.\d+)?mm$")
+
+    def board_size(self) -> tuple[int, int, float]:
+        """Return inner corners across, inner corners down, and the side of a square in millimetres."""
+        columns, rows, square = self.board.removesuffix("mm").split("x")
+        return int(columns), int(rows), float(square)

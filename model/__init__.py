@@ -1,0 +1,1 @@
+"""MRAN, its peers, their training and their scores."""

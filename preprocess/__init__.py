@@ -1,0 +1,1 @@
+"""From sessions to aligned, labelled HDF5 clips."""
