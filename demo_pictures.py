@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,16 @@ class Curve:
     time_s: NDArray
     truth: NDArray
     predicted: NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class RatingPanel:
+    """One dimension of one session; every curve is (time_s, value), (N,) each, values in [-1, 1]."""
+
+    dimension: str
+    raters: Sequence[tuple[NDArray, NDArray]]
+    mean: tuple[NDArray, NDArray]
+    truth: tuple[NDArray, NDArray]
 
 
 def face_region(landmarks_px: NDArray, *, factor: float, aspect: float, width: int, height: int) -> Region:
@@ -124,30 +134,20 @@ def attention_over(crop: NDArray[np.uint8], attention: NDArray, *, brightest: fl
     return np.rint((1 - opacity) * gray + opacity * heat).astype(np.uint8)
 
 
-def draw_traces(
-    figure: Figure,
-    *,
-    time_s: NDArray,
-    panels: Sequence[tuple[str, NDArray, NDArray, NDArray]],
-) -> None:
-    """Draw, per dimension, the raters, their mean and the truth.
-
-    Parameters
-    ----------
-    time_s : (T,) seconds
-    panels : (dimension, raters (K, T), mean (T,), truth (T,)), all in [-1, 1]
-    """
+def draw_ratings(figure: Figure, panels: Sequence[RatingPanel]) -> None:
+    """Draw, one panel per dimension, the raters, their mean and the truth."""
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    for axis, (dimension, raters, mean, truth) in zip(axes, panels, strict=True):
-        for k, rater in enumerate(raters):
+    for axis, panel in zip(axes, panels, strict=True):
+        for k, (time_s, value) in enumerate(panel.raters):
             color = RATER_COLORS[k % len(RATER_COLORS)]
-            axis.plot(time_s, rater, color=color, linewidth=1.0, alpha=0.85, label=f"rater {k + 1}")
-        axis.plot(time_s, truth, color=INK, linewidth=1.3, linestyle=(0, (5, 2)), label="truth")
-        axis.plot(time_s, mean, color=BLUE, linewidth=2.6, label="mean of the raters")
-        axis.set_ylabel(dimension)
+            axis.plot(time_s, value, color=color, linewidth=1.0, alpha=0.85, label=f"rater {k + 1}")
+        axis.plot(*panel.truth, color=INK, linewidth=1.3, linestyle=(0, (5, 2)), label="truth")
+        axis.plot(*panel.mean, color=BLUE, linewidth=2.6, label="mean of the raters")
+        axis.set_ylabel(panel.dimension)
         _unit_axis(axis)
     axes[-1].set_xlabel("seconds")
-    axes[0].legend(ncols=5, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2)
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, ncols=len(names), loc="outside upper left")
 
 
 def draw_predictions(figure: Figure, panels: Sequence[Sequence[Curve]]) -> None:
@@ -167,7 +167,7 @@ def draw_predictions(figure: Figure, panels: Sequence[Sequence[Curve]]) -> None:
     figure.legend(*axes[0, 0].get_legend_handles_labels(), ncols=2, loc="outside upper right")
 
 
-def draw_scores(figure: Figure, models: Sequence[str], scores: dict[str, Sequence[float]]) -> None:
+def draw_scores(figure: Figure, models: Sequence[str], scores: Mapping[str, Sequence[float]]) -> None:
     """Draw one bar per model and dimension: `scores` is {dimension: one CCC per model}."""
     axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
     place = np.arange(len(models))[::-1]
@@ -189,8 +189,6 @@ def draw_scores(figure: Figure, models: Sequence[str], scores: dict[str, Sequenc
         axis.grid(visible=False, axis="y")
         axis.set_title(dimension)
         axis.set_xlabel("concordance (CCC) on subjects never trained on")
-
-
 
 
 def _unit_axis(axis) -> None:

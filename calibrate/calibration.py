@@ -22,7 +22,6 @@ from ..errors import CalibrationError, ConfigError
 from ..output import new_file
 
 SCHEMA_VERSION = 1
-CameraName = Literal["color", "depth", "thermal"]
 HEADER = (
     "A mavfer calibration: the solved geometry of one rig. Lengths in mm, pixel centers at integers,",
     "distortion = [k1, k2, p1, p2, k3] (OpenCV's order), xyz_color = rotation @ xyz_depth + translation_mm,",
@@ -44,7 +43,7 @@ class ViewResidual:
     """
 
     view: str
-    camera: CameraName
+    camera: str
     rms_px: float
     n_corners: int
     used: bool = True
@@ -119,7 +118,7 @@ class Calibration:
         return self.color_from_depth.inverse() if name == "depth" else RigidTransform.identity()
 
 
-def camera_name(stream: Stream) -> CameraName:
+def camera_name(stream: Stream) -> str:
     """Return the name of the camera that delivers `stream`: infrared comes from the depth camera."""
     if stream in (Stream.DEPTH, Stream.INFRARED):
         return "depth"
@@ -161,7 +160,7 @@ class _Transform(StrictModel):
 
 class _View(StrictModel):
     view: str
-    camera: CameraName
+    camera: Literal["color", "depth", "thermal"]
     rms_px: FiniteFloat = Field(ge=0)
     n_corners: int = Field(ge=0)
     used: bool = True

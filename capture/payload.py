@@ -32,7 +32,7 @@ CLOCK = Channel(id=101, topic="clock", message_encoding="json")
 """Ping exchanges: the recorder sends at t0_ns, the master receives at t1_ns and answers at t2_ns (both on its
 clock), the recorder receives at t3_ns."""
 HEADER = Channel(id=102, topic="header", message_encoding="json")
-"""First message of every file: the session's record, the recorder's name, the file's number."""
+"""First message of every file: the session's record and the recorder's name."""
 COUNTERS = Channel(id=103, topic="counters", message_encoding="json")
 """Once a second: how many frames the recorder kept, and lost for which reason, so far."""
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ..errors import SessionError
 from ..output import new_file
-from .locking import lock
 from .mcap_file import MESSAGE_INDEX, PREAMBLE, Channel, McapWriter
 from .mcap_reader import McapReader, map_file, message_offset, salvage
 from .payload import COUNTERS, HEADER, decode_json
@@ -20,7 +19,7 @@ from .session import (
     read_record,
     write_record,
 )
-from .session_writer import recorder_files
+from .session_writer import being_written, recorder_files
 from .streams import Stream
 
 TORN_FOLDER = "torn"
@@ -76,8 +75,9 @@ def recover(path: Path, *, on_progress: Callable[[int, int], None] | None = None
         `path` is no session folder, or a recorder still writes into it.
     """
     files = sorted(path.glob("*.[0-9][0-9][0-9][0-9].mcap")) if path.is_dir() else []
-    for file in files:
-        _refuse_if_written(file)
+    written = being_written(path)
+    if written is not None:
+        raise SessionError(f"a recorder still writes into the session; stop it first: {written}")
     record = read_record(path) if (path / RECORD_NAME).is_file() or not files else _record_of_headers(files)
     fates = []
     for done, file in enumerate(files):
@@ -92,12 +92,6 @@ def recover(path: Path, *, on_progress: Callable[[int, int], None] | None = None
         record = record.model_copy(update={"state": "recovered", "recorders": recorders})
         write_record(path, record)
     return RecoveryReport(path, record.state, tuple(fates))
-
-
-def _refuse_if_written(file: Path) -> None:
-    with file.open("rb") as handle:
-        if not lock(handle.fileno()):
-            raise SessionError(f"a recorder still writes into the session; stop it first: {file}")
 
 
 def _record_of_headers(files: list[Path]) -> SessionRecord:

@@ -5,6 +5,7 @@ session_writer.py appends the files, recovery.py mends them; nothing else knows 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from .trigger import Plan
 
 SCHEMA_VERSION = 1
 RECORD_NAME = "session.toml"
-Pseudonym = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+PSEUDONYM = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
 class RecorderRecord(StrictModel):
@@ -78,7 +79,7 @@ class SessionRecord(StrictModel):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     id: str = Field(min_length=1)
-    subject: str = Pseudonym
+    subject: str = Field(pattern=PSEUDONYM)
     rig: str
     simulated: bool
     state: Literal["recording", "complete", "stopped", "failed", "recovered"]
@@ -225,6 +226,14 @@ class Session:
                 ) from None
             self._files[recorder] = tuple(McapReader(self.path / name) for name in names)
         return self._files[recorder]
+
+
+def require_pseudonym(subject: str) -> None:
+    """Raise ConfigError unless `subject` can stand in file names and says nothing but who is who."""
+    if re.match(PSEUDONYM, subject) is None:
+        raise ConfigError(
+            f"wanted a subject pseudonym of letters, digits, '_', '-' and '.', found {subject!r}"
+        )
 
 
 def read_record(path: Path) -> SessionRecord:

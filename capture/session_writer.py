@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from .locking import lock
 from .mcap_file import Channel, McapWriter
 from .payload import CLOCK, COUNTERS, HEADER, encode, encode_json, stream_channel
 from .streams import Frame, StreamSpec
@@ -26,6 +27,15 @@ def recorder_files(folder: Path, recorder: str) -> tuple[str, ...]:
     return tuple(sorted(file.name for file in folder.glob(f"{recorder}.[0-9][0-9][0-9][0-9].mcap")))
 
 
+def being_written(folder: Path) -> Path | None:
+    """Return a file of the session folder that a recorder has open, or None."""
+    for file in sorted(folder.glob("*.[0-9][0-9][0-9][0-9].mcap")):
+        with file.open("rb") as handle:
+            if not lock(handle.fileno()):
+                return file
+    return None
+
+
 class SessionWriter:
     """Append to a session folder under one recorder's name; safe to call from several threads.
 
@@ -34,7 +44,6 @@ class SessionWriter:
     folder : the session folder, which exists
     recorder : the name of the files
     specs : the streams that may be appended
-    header : stands at the beginning of every file, so that each can be understood by itself
     segment_bytes : a new file is begun when the one being written has reached this size
     """
 
@@ -44,12 +53,12 @@ class SessionWriter:
         *,
         recorder: str,
         specs: Sequence[StreamSpec],
-        header: dict[str, object],
         segment_bytes: int = 2**30,
     ) -> None:
         self._folder = folder
         self._recorder = recorder
-        self._header = header
+        self._header: bytes | None = None
+        self._last_ns = 0
         self._segment_bytes = segment_bytes
         self._specs = {spec.stream: spec for spec in specs}
         self._channels = {spec.stream: stream_channel(spec) for spec in specs}
@@ -59,6 +68,13 @@ class SessionWriter:
         self._file = self._begin_file()
         self._sync_thread = threading.Thread(target=self._sync_every_second, name="sync", daemon=True)
         self._sync_thread.start()
+
+    def begin(self, header: dict[str, object], *, now_ns: int) -> None:
+        """Write the header, which then stands at the beginning of every file: each explains itself."""
+        with self._lock:
+            self._header = encode_json({"recorder": self._recorder, **header})
+            self._last_ns = now_ns
+            self._write_header()
 
     def append(self, frames: Iterable[Frame]) -> None:
         """Encode and write the frames of one moment.
@@ -111,16 +127,22 @@ class SessionWriter:
             if self._file.size >= self._segment_bytes:
                 self._end_file()
                 self._file = self._begin_file()
+                self._write_header()
+            self._last_ns = log_ns
             self._file.append(channel, payload, log_ns=log_ns, publish_ns=publish_ns, sequence=sequence)
 
     def _begin_file(self) -> McapWriter:
         name = file_name(self._recorder, len(self._files))
         writer = McapWriter(self._folder / name)
         self._files.append(name)
-        header = encode_json({"recorder": self._recorder, "file": len(self._files) - 1, **self._header})
-        writer.append(HEADER, header, log_ns=0, publish_ns=0, sequence=0)
         sync_folder(self._folder)
         return writer
+
+    def _write_header(self) -> None:
+        if self._header is not None:
+            self._file.append(
+                HEADER, self._header, log_ns=self._last_ns, publish_ns=self._last_ns, sequence=0
+            )
 
     def _end_file(self) -> None:
         try:

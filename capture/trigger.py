@@ -14,9 +14,8 @@ from pydantic import Field
 from ..config import StrictModel
 from ..errors import RecordError
 
-LEAD_NS = 400_000_000
-"""How far ahead of T0 a plan is sent: twice the 200 ms that a loaded machine may take to deliver it
-(178 ms was the worst one-way delay measured on a loaded two-core machine)."""
+LEAD_NS = 800_000_000
+"""How far ahead of T0 a plan is sent; the worst one-way delay measured on a loaded machine was 178 ms."""
 
 Item = TypeVar("Item")
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .mran import CHANNELS, Conv3d, EmotionRecognition, MranOptions, scaled, xavier
+from .mran import CHANNELS, Conv3d, EmotionRecognition, MranOptions, channels_last, scaled, xavier
 
 
 class EarlyFusion(nn.Module):
@@ -29,11 +29,13 @@ class EarlyFusion(nn.Module):
             output=options.output,
         )
         self.apply(xavier)
+        self.apply(channels_last)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return (B, n_outputs) float32 from streams of (B, T, C, H, W) float32."""
         x = torch.cat([inputs[name] for name in self.options.modalities], dim=2)  # (B, T, 5, 96, 96)
-        x = functional.relu(self.features(x.transpose(1, 2)))  # (B, 32, T, 96, 96)
+        x = x.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d)  # (B, 5, T, 96, 96)
+        x = functional.relu(self.features(x))  # (B, 32, T, 96, 96)
         return self.recognition(x)  # (B, n_outputs)
 
 

@@ -110,21 +110,20 @@ class ClipSource:
         """Return the streams of `clips`, each (B, T, C, H, W) float32 on `device`."""
         batch = {}
         for name in self.options.modalities:
-            frames = [self._pixels[clip.session].frames[name] for clip in clips]
-            pixels = np.stack([f[c.start : c.start + self.options.n_frames] for f, c in zip(frames, clips, strict=True)])
-            tensor = torch.from_numpy(pixels).to(device)
-            references = [self._pixels[clip.session].references.get(name) for clip in clips]
-            if name == "color":
-                batch[name] = _color_input(tensor, size_px=self.options.size_px)
+            pixels = torch.from_numpy(np.stack([self._frames_of(clip, name) for clip in clips])).to(device)
+            if name == Stream.COLOR:
+                batch[name] = _color_input(pixels, size_px=self.options.size_px)
             else:
-                at = [
-                    r[c.start : c.start + self.options.n_frames]
-                    for r, c in zip(references, clips, strict=True)
-                    if r is not None
-                ]
-                reference = torch.from_numpy(np.stack(at)).to(device)
-                batch[name] = _gray_input(name, tensor, reference, size_px=self.options.size_px)
+                reference = np.stack([self._frames_of(clip, name, reference=True) for clip in clips])
+                batch[name] = _gray_input(
+                    name, pixels, torch.from_numpy(reference).to(device), size_px=self.options.size_px
+                )
         return batch
+
+    def _frames_of(self, clip: ClipIndex, name: str, *, reference: bool = False) -> NDArray:
+        pixels = self._pixels[clip.session]
+        column = pixels.references[name] if reference else pixels.frames[name]
+        return column[clip.start : clip.start + self.options.n_frames]
 
     def targets(self, clips: Sequence[ClipIndex], device: torch.device | str = "cpu") -> Tensor:
         """Return (B, n_dimensions) float32: a clip's label is the mean of its frames' labels."""
@@ -179,7 +178,7 @@ def augment(inputs: Mapping[str, Tensor], generator: torch.Generator) -> dict[st
 
 @dataclass(frozen=True, slots=True)
 class _Pixels:
-    """One session's stored integers, and per frame what its depth, temperature or infrared is counted from."""
+    """One session's stored integers, and what each frame's depth, heat or infrared is counted from."""
 
     frames: dict[str, NDArray]
     references: dict[str, NDArray[np.float32]]

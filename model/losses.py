@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 LossName = Literal["mse", "l1", "ccc", "mix"]
@@ -37,11 +36,3 @@ def mix(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 LOSSES: dict[LossName, Callable[[Tensor, Tensor], Tensor]] = {"mse": mse, "l1": l1, "ccc": ccc, "mix": mix}
-
-
-def non_finite_layer(model: torch.nn.Module) -> str | None:
-    """Return the name of the first parameter whose gradient is not finite, or None."""
-    for name, parameter in model.named_parameters():
-        if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
-            return name
-    return None

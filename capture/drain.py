@@ -1,0 +1,214 @@
+"""One camera drained by a plan: a thread that grabs every frame, and a thread that stores those it keeps.
+
+Between the two stands a bounded queue. In real time a full queue costs a frame, which is counted; on a
+virtual clock the camera waits.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..errors import CameraError, MavferError
+from .camera import Camera, Capture
+from .clock import Clock, DeviceClock
+from .session_writer import SessionWriter
+from .trigger import Kept, NearestPerTick, Plan
+
+GRAB_TIMEOUT_S = 2.0
+MAX_SILENT_GRABS = 3
+"""A camera that delivers nothing for so many time-outs in a row is given up."""
+QUEUE_POLL_S = 0.1
+COUNTERS_EVERY_NS = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Counters:
+    """What became of the frames so far; written by the two threads, read by anyone.
+
+    Attributes
+    ----------
+    grabbed : frames that the camera delivered
+    kept : moments stored
+    lost : moments lost, by reason (see `RecorderRecord.frames_lost`)
+    tick : the last tick that is settled, -1 before the first
+    waiting : kept frames in the queue
+    """
+
+    grabbed: int = 0
+    kept: int = 0
+    lost: dict[str, int] = field(default_factory=dict)
+    tick: int = -1
+    waiting: int = 0
+
+    def lose(self, reason: str, n_frames: int = 1) -> None:
+        """Count frames as lost."""
+        self.lost[reason] = self.lost.get(reason, 0) + n_frames
+
+    def table(self) -> dict[str, object]:
+        """Return the counters as they are sent and stored."""
+        return {
+            "grabbed": self.grabbed,
+            "kept": self.kept,
+            "lost": dict(self.lost),
+            "tick": self.tick,
+            "waiting": self.waiting,
+        }
+
+
+class Drain:
+    """Store what a plan (on this machine's clock) wants of an open camera; begins at once.
+
+    Parameters
+    ----------
+    camera : open; started here
+    writer : begun; not finished here
+    keep : "nearest" keeps a frame per tick, "all" every frame within the plan
+    queue_length : kept frames that may wait for the writer
+    wait_for_writer : block the camera when the queue is full, and lose nothing
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        writer: SessionWriter,
+        *,
+        plan: Plan,
+        keep: Literal["nearest", "all"],
+        queue_length: int,
+        clock: Clock,
+        wait_for_writer: bool,
+    ) -> None:
+        self.counters = Counters()
+        self.complaints: list[str] = []
+        self.finished = threading.Event()
+        """Set when everything that was kept is stored."""
+        self._camera = camera
+        self._writer = writer
+        self._plan = plan
+        self._keep = keep
+        self._clock = clock
+        self._wait_for_writer = wait_for_writer
+        self._queue: queue.Queue[Capture] = queue.Queue(queue_length)
+        self._abandoned = threading.Event()
+        self._grabbed_at_s = time.monotonic()
+        self._grabber = threading.Thread(target=self._run, args=(self._grab_all,), name="grab", daemon=True)
+        self._storer = threading.Thread(target=self._run, args=(self._store_all,), name="store", daemon=True)
+        self._grabber.start()
+        self._storer.start()
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the camera last delivered."""
+        return time.monotonic() - self._grabbed_at_s
+
+    def cut(self, n_ticks: int) -> None:
+        """End the plan after `n_ticks` ticks."""
+        self._plan = self._plan.cut(n_ticks)
+
+    def cut_now(self) -> None:
+        """End the plan with the tick that is due."""
+        self.cut(self._plan.nearest_tick(self._clock.now_ns()) + 1)
+
+    def abandon(self, complaint: str) -> None:
+        """Stop waiting for the camera; what it delivered is still stored."""
+        if not self._abandoned.is_set():
+            self._abandoned.set()
+            self.complaints.append(complaint)
+
+    def _run(self, work: Callable[[], None]) -> None:
+        """Do a thread's work; a defect in it is told like any other complaint."""
+        try:
+            work()
+        except Exception as error:  # the operator must learn of it, whatever it is
+            self.complaints.append(f"{threading.current_thread().name}: {type(error).__name__}: {error}")
+
+    def _grab_all(self) -> None:
+        keeper = NearestPerTick[Capture](self._plan)
+        device_clock = DeviceClock()
+        last_id: int | None = None
+        n_silent = 0
+        self._camera.start(self._plan.first_tick_ns)
+        while True:
+            try:
+                capture = self._camera.grab(GRAB_TIMEOUT_S)
+            except CameraError as error:
+                n_silent += 1
+                if n_silent == MAX_SILENT_GRABS or self._clock.now_ns() > self._plan.end_ns:
+                    self.complaints.append(str(error))
+                    break
+                continue
+            n_silent = 0
+            self._grabbed_at_s = time.monotonic()
+            self.counters.grabbed += 1
+            plan = self._plan  # `cut` may replace it at any time
+            keeper.cut(plan.n_ticks)
+            t_ns = device_clock.host_ns(capture.device_time_ns, capture.host_time_ns)
+            in_plan = 0 <= plan.nearest_tick(t_ns) < plan.n_ticks
+            if last_id is not None and in_plan and capture.frame_id > last_id + 1:
+                self.counters.lose("sensor", capture.frame_id - last_id - 1)
+            last_id = capture.frame_id
+            if self._keep == "all":
+                if in_plan:
+                    self._enqueue(Kept(plan.nearest_tick(t_ns), capture))
+            else:
+                for kept in keeper.push(t_ns, capture):
+                    self._enqueue(kept)
+            if t_ns > plan.end_ns:
+                break
+        for kept in keeper.flush():
+            self._enqueue(kept)
+
+    def _next(self) -> Capture | None:
+        """Return the next frame to store, or None when the camera is done with and the queue is empty."""
+        while True:
+            last_look = self._abandoned.is_set() or not self._grabber.is_alive()
+            try:
+                return self._queue.get(timeout=QUEUE_POLL_S)
+            except queue.Empty:
+                if last_look:
+                    return None
+
+    def _enqueue(self, kept: Kept[Capture]) -> None:
+        try:
+            self._queue.put(kept.item, block=self._wait_for_writer)
+        except queue.Full:
+            self.counters.lose("queue")
+        self.counters.tick = kept.tick
+        self.counters.waiting = self._queue.qsize()
+
+    def _store_all(self) -> None:
+        told_ns = self._clock.now_ns()
+        while (capture := self._next()) is not None:
+            self._store(capture)
+            now_ns = self._clock.now_ns()
+            if now_ns - told_ns >= COUNTERS_EVERY_NS:
+                told_ns = now_ns
+                self._tell(now_ns)
+        self.counters.waiting = 0
+        self._tell(self._clock.now_ns())
+        self.finished.set()
+
+    def _store(self, capture: Capture) -> None:
+        """Store one moment, or count why not."""
+        try:
+            self._writer.append(capture.retrieve())
+            self.counters.kept += 1
+        except OSError as error:
+            self.counters.lose("disk")
+            self._complain_once(f"cannot write: {error.strerror or error}")
+        except Exception as error:  # a frame that a driver cannot decode must not end the take
+            self.counters.lose("camera")
+            self._complain_once(str(error) if isinstance(error, MavferError) else repr(error))
+
+    def _tell(self, now_ns: int) -> None:
+        try:
+            self._writer.add_counters(self.counters.table(), now_ns=now_ns)
+        except OSError as error:
+            self._complain_once(f"cannot write: {error.strerror or error}")
+
+    def _complain_once(self, complaint: str) -> None:
+        if complaint not in self.complaints:
+            self.complaints.append(complaint)

@@ -1,0 +1,246 @@
+"""A video file read picture by picture, and imported as a color-only session.
+
+The frames keep the file's own time stamps, so a variable frame rate stays what it was.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..errors import SessionError
+from ..output import new_folder
+from .payload import utc_now
+from .place import require_place
+from .session import RecorderRecord, SessionRecord, require_pseudonym, write_record
+from .session_writer import SessionWriter
+from .streams import Frame, Stream, StreamSpec
+from .trigger import Plan
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+RECORDER = "video"
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPicture:
+    """One picture of a video: its time since the first, and a way to its pixels."""
+
+    t_ns: int
+    pixels: Callable[[], NDArray[np.uint8]]
+
+
+class Video:
+    """A video file, open for reading once from its beginning; a context manager.
+
+    Raises
+    ------
+    SessionError
+        There is no file, it is no video, or it holds no picture.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import av.error
+
+        if not path.is_file():
+            raise SessionError(
+                f"wanted a video file, found {'a folder' if path.is_dir() else 'nothing'}: {path}"
+            )
+        self.path = path
+        try:
+            self._container = av.open(str(path))
+        except (av.error.FFmpegError, ValueError) as error:
+            raise SessionError(
+                f"wanted a video file, could not open it ({_reason(error)}): {path}"
+            ) from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise SessionError(f"wanted a video file, found one without a picture: {path}")
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        self._frames = self._decode()
+        self._first = next(self._frames, None)
+        if self._first is None:
+            self._container.close()
+            raise SessionError(f"wanted a video file, found one without a picture: {path}")
+        self.turns = round(self._first.rotation / 90) % 4
+        height, width = self._first.height, self._first.width
+        shape = (width, height, 3) if self.turns % 2 else (height, width, 3)
+        self.spec = StreamSpec(Stream.COLOR, shape, "uint8", "sRGB")
+        self.n_out_of_order = 0
+
+    def __enter__(self) -> "Video":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._container.close()
+
+    @property
+    def fps(self) -> float:
+        """The average frame rate that the file states; 30 where it states none."""
+        return float(self._stream.average_rate or 30)
+
+    @property
+    def n_expected(self) -> int:
+        """How many frames the file states, or what its length and rate make likely; a guess."""
+        if self._stream.frames:
+            return self._stream.frames
+        length_s = (self._container.duration or 0) / 1e6
+        return max(1, round(length_s * self.fps))
+
+    def nodes(self) -> dict[str, str | int | float | bool]:
+        """Return what the file tells of itself."""
+        return {
+            "file": self.path.name,
+            "codec": self._stream.codec_context.name,
+            "fps": self.fps,
+            "rotation_deg": 90 * self.turns,
+        }
+
+    def pictures(self) -> Iterator[VideoPicture]:
+        """Yield all pictures in order of time; one not later than its predecessor is left out and counted.
+
+        Raises
+        ------
+        SessionError
+            The file cannot be decoded to its end.
+        """
+        frames, first = self._frames, self._first
+        if first is None:
+            return
+        first_s, last_ns = _seconds(first), -1
+        while first is not None:
+            frame, first = first, None
+            t_ns = round((_seconds(frame) - first_s) * 1_000_000_000)
+            if t_ns > last_ns:
+                last_ns = t_ns
+                yield VideoPicture(t_ns, _Pixels(frame, self.turns, self.spec.shape))
+            else:
+                self.n_out_of_order += 1
+            first = next(frames, None)
+
+    def _decode(self) -> Iterator["VideoFrame"]:
+        import av.error
+
+        try:
+            yield from self._container.decode(self._stream)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise SessionError(
+                f"wanted a whole video, found one that breaks off or is damaged ({_reason(error)}): "
+                f"{self.path}"
+            ) from error
+
+
+class _Pixels:
+    """Convert a decoded frame to RGB, upright, when called."""
+
+    def __init__(self, frame: "VideoFrame", turns: int, shape: tuple[int, ...]) -> None:
+        self._frame = frame
+        self._turns = turns
+        self._shape = shape
+
+    def __call__(self) -> NDArray[np.uint8]:
+        height, width = (self._shape[1::-1]) if self._turns % 2 else self._shape[:2]
+        pixels = self._frame.to_ndarray(format="rgb24", width=width, height=height)
+        return np.ascontiguousarray(np.rot90(pixels, self._turns), np.uint8)
+
+
+def _seconds(frame: "VideoFrame") -> Fraction:
+    if frame.pts is None or frame.time_base is None:
+        raise SessionError("wanted a video whose frames have time stamps, found one without")
+    return frame.pts * frame.time_base
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error).splitlines()[0]
+
+
+def import_video(
+    file: Path,
+    *,
+    out: Path,
+    subject: str,
+    overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Make a color-only session of a video file and return its folder.
+
+    The frames keep the file's own size and time stamps; they are stored as JPEG of quality 95.
+
+    Raises
+    ------
+    SessionError
+        `file` is missing, no video, or breaks off.
+    OutputError
+        `out` exists and `overwrite` is False.
+    """
+    out = Path(out).absolute()
+    require_place(out, overwrite=overwrite)
+    require_pseudonym(subject)
+    with Video(Path(file)) as video:
+        recorder = RecorderRecord(
+            camera="video", boot_id="", fps=video.fps, streams=(Stream.COLOR,), nodes=video.nodes()
+        )
+        record = SessionRecord(
+            id=out.name,
+            subject=subject,
+            rig="video",
+            simulated=False,
+            state="complete",
+            started_utc=utc_now(),
+            plan=Plan(first_tick_ns=0, fps=None, n_ticks=0),
+            software={"mavfer": __version__},
+            recorders={RECORDER: recorder},
+        )
+        with new_folder(out, overwrite=overwrite) as folder:
+            n_frames, files = _store(video, folder, record, on_progress)
+            lost = {"order": video.n_out_of_order} if video.n_out_of_order else {}
+            counts = {"files": files, "frames_kept": n_frames, "frames_lost": lost}
+            record = record.model_copy(
+                update={
+                    "plan": record.plan.model_copy(update={"n_ticks": n_frames}),
+                    "recorders": {RECORDER: recorder.model_copy(update=counts)},
+                }
+            )
+            write_record(folder, record)
+    return out
+
+
+def _store(
+    video: Video,
+    folder: Path,
+    record: SessionRecord,
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[int, tuple[str, ...]]:
+    """Write all pictures of a video; return their number and the names of the files."""
+    writer = SessionWriter(folder, recorder=RECORDER, specs=(video.spec,))
+    n_frames, n_expected = 0, video.n_expected
+    try:
+        writer.begin({"session": record.model_dump(mode="json")}, now_ns=0)
+        for picture in video.pictures():
+            frame = Frame(Stream.COLOR, picture.pixels(), picture.t_ns, picture.t_ns, n_frames)
+            writer.append((frame,))
+            n_frames += 1
+            if on_progress is not None:
+                on_progress(n_frames, max(n_frames, n_expected))
+        if on_progress is not None:
+            on_progress(n_frames, n_frames)
+    finally:
+        files = writer.finish()
+    return n_frames, files

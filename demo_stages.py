@@ -1,0 +1,248 @@
+"""The stages of the demo's road, one function each: they call what the commands call, and nothing else.
+
+Each is timed, announced and tells its progress; demo.py strings them together.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Lock
+
+from .annotate.simulated import simulated_traces
+from .annotate.trace import write_trace
+from .calibrate.board import Board
+from .calibrate.calibration import Calibration, write_calibration
+from .calibrate.solve import calibrate_session
+from .capture.master import record, truth_path
+from .capture.rig import Rig, read_rig, simulated_rig_file
+from .capture.session import open_session
+from .capture.simulated.truth import read_truth
+from .capture.synchronize import SyncReport, synchronize
+from .errors import DatasetError
+from .model.evaluate import Evaluation, evaluate
+from .model.presets import MODELS, TrainConfig
+from .model.train import train
+from .preprocess.build import build_dataset
+from .preprocess.record import ClipConfig
+
+Progress = Callable[[int, int], None]
+OnStage = Callable[[str], Progress]
+BOARD = "9x6x25mm"
+POOR_LIGHT = 0.15
+N_SIDE_BY_SIDE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """How long a road the demo takes.
+
+    Attributes
+    ----------
+    n_subjects : one session each; every third is filmed in poor light
+    seconds, real_seconds, board_seconds : of a face session, of the one in real time, of the board session
+    clip_fps : frames per second of the dataset
+    n_epochs, max_minutes : most passes over the training clips, and most time, for each model
+    """
+
+    n_subjects: int
+    seconds: float
+    real_seconds: float
+    board_seconds: float
+    clip_fps: float
+    n_epochs: int
+    max_minutes: float
+
+
+FULL = Road(
+    n_subjects=10,
+    seconds=60.0,
+    real_seconds=30.0,
+    board_seconds=40.0,
+    clip_fps=10.0,
+    n_epochs=20,
+    max_minutes=3.0,
+)
+QUICK = Road(
+    n_subjects=4,
+    seconds=12.0,
+    real_seconds=8.0,
+    board_seconds=20.0,
+    clip_fps=10.0,
+    n_epochs=2,
+    max_minutes=0.3,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One session to record."""
+
+    path: Path
+    subject: str
+    seconds: float
+    rig: Rig
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """How long one stage took, and how many of what it worked through."""
+
+    name: str
+    seconds: float
+    count: int = 0
+    unit: str = ""
+
+
+@dataclass(slots=True)
+class Stage:
+    """A stage that is under way; whoever runs it says what it worked through."""
+
+    progress: Progress
+    count: int = 0
+    unit: str = ""
+
+
+@dataclass(slots=True)
+class Stages:
+    """The stages of one road, each timed and announced."""
+
+    on_stage: OnStage
+    times: list[StageTime] = field(default_factory=list)
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[Stage]:
+        """Announce the stage `name`, and note how long the block took."""
+
+        stage = Stage(self.on_stage(name))
+        started_s = time.perf_counter()
+        yield stage
+        self.times.append(StageTime(name, time.perf_counter() - started_s, stage.count, stage.unit))
+
+
+def write_rig(path: Path) -> Rig:
+    """Write the simulated rig's file and return what it says."""
+    path.write_text(simulated_rig_file(), encoding="utf-8")
+    return read_rig(path)
+
+
+def plan_takes(folder: Path, rig: Rig, road: Road, *, seed: int) -> list[Take]:
+    """Return what is to be recorded: the board, a face in real time, and faces on the virtual clock."""
+
+    def filming(**changes: object) -> Rig:
+        return rig.model_copy(update={"simulated": rig.scene.model_copy(update=changes)})
+
+    board = filming(target="board", clock="virtual", seed=seed, board=BOARD)
+    takes = [Take(folder / "board", "board", road.board_seconds, board)]
+    for i in range(road.n_subjects):
+        subject = f"S{i + 1:02d}"
+        real = i == 0
+        face = filming(
+            clock="real" if real else "virtual", seed=seed + i, light=POOR_LIGHT if i % 3 == 2 else 1.0
+        )
+        takes.append(Take(folder / subject, subject, road.real_seconds if real else road.seconds, face))
+    return takes
+
+
+def record_takes(takes: Sequence[Take], stages: Stages, name: str) -> None:
+    """Record takes, two side by side where there are several."""
+    done = [0] * len(takes)
+    total = sum(round(take.seconds * take.rig.fps) for take in takes)
+    lock, stopped = Lock(), Event()
+    with stages(name) as stage:
+
+        def one(i: int) -> None:
+            def on_progress(n: int, _: int) -> None:
+                if stopped.is_set():
+                    raise KeyboardInterrupt  # Ctrl-C reaches the main thread alone; this ends the take
+                with lock:
+                    done[i] = n
+                    stage.progress(sum(done), total)
+
+            take = takes[i]
+            record(
+                take.path, rig=take.rig, subject=take.subject, seconds=take.seconds, on_progress=on_progress
+            )
+
+        pool = ThreadPoolExecutor(N_SIDE_BY_SIDE)
+        try:
+            for recorded in [pool.submit(one, i) for i in range(len(takes))]:
+                recorded.result()
+        finally:
+            stopped.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+        stage.count, stage.unit = total, "ticks"
+
+
+def check_sessions(sessions: Sequence[Path], stages: Stages) -> tuple[SyncReport, ...]:
+    """Return how well each session's streams keep time, and what each one lacks."""
+    reports = []
+    with stages("check the sessions") as stage:
+        for i, path in enumerate(sessions):
+            reports.append(synchronize(open_session(path)).report)
+            stage.progress(i + 1, len(sessions))
+        stage.count, stage.unit = len(sessions), "sessions"
+    return tuple(reports)
+
+
+def calibrate(board_session: Path, path: Path, stages: Stages) -> Calibration:
+    """Return the geometry solved from the board session; it is written to `path`."""
+    with stages("calibrate") as stage:
+        calibration = calibrate_session(
+            open_session(board_session), Board.parse(BOARD), on_progress=stage.progress
+        )
+        write_calibration(path, calibration)
+        stage.count, stage.unit = len(calibration.residuals), "board pictures"
+    return calibration
+
+
+def rate(sessions: Sequence[Path], folder: Path, stages: Stages, *, seed: int) -> None:
+    """Let three simulated raters rate every session."""
+    with stages("rate") as stage:
+        for i, path in enumerate(sessions):
+            for trace in simulated_traces(read_truth(truth_path(path)), session=path.name, seed=seed + i):
+                write_trace(folder, trace)
+                stage.count += 1
+            stage.progress(i + 1, len(sessions))
+        stage.unit = "traces"
+
+
+def build(sessions: Sequence[Path], folder: Path, road: Road, stages: Stages, *, seed: int) -> float:
+    """Build the dataset and return the share of its frames in which the face was aligned."""
+    with stages("build the dataset") as stage:
+        report = build_dataset(
+            sessions,
+            calibration=folder / "calibration.toml",
+            traces=folder / "traces",
+            out=folder / "dataset",
+            config=ClipConfig(fps=road.clip_fps, seed=seed),
+            on_progress=stage.progress,
+        )
+        if report.failed:
+            raise DatasetError(f"session {report.failed[0].id!r} was not built: {report.failed[0].error}")
+        stage.count, stage.unit = report.n_frames, "frames"
+    return report.aligned_share
+
+
+def learn(
+    folder: Path, road: Road, stages: Stages, *, seed: int
+) -> tuple[dict[str, Path], dict[str, Evaluation]]:
+    """Train every model and score it on the test subjects; return {model: run} and {model: scores}."""
+    runs, evaluations = {}, {}
+    for model in MODELS:
+        runs[model] = folder / "runs" / model
+        with stages(f"train {model}") as stage:
+            config = TrainConfig(
+                model=model, size="small", epochs=road.n_epochs, max_minutes=road.max_minutes, seed=seed
+            )
+            train(folder / "dataset", config=config, out=runs[model], on_progress=stage.progress)
+    with stages("evaluate") as stage:
+        for i, model in enumerate(MODELS):
+            evaluations[model] = evaluate(runs[model])
+            stage.progress(i + 1, len(MODELS))
+        stage.count, stage.unit = len(MODELS), "models"
+    return runs, evaluations

@@ -1,0 +1,61 @@
+import pytest
+
+from mavfer.capture.rig import Rig, read_rig, simulated_rig_file
+from mavfer.errors import ConfigError
+
+
+def test_the_simulated_rig_file_reads_as_the_rig_it_describes(tmp_path):
+    file = tmp_path / "rig.toml"
+    file.write_text(simulated_rig_file(name="lab", fps=12.5), encoding="utf-8")
+    rig = read_rig(file)
+    assert (rig.name, rig.fps, rig.keep) == ("lab", 12.5, "nearest")
+    assert list(rig.recorders) == ["kinect", "thermal"]
+    assert rig.is_simulated
+    assert not rig.is_virtual
+
+
+def test_a_videos_path_is_relative_to_the_rig_file(tmp_path):
+    (tmp_path / "film.mp4").write_bytes(b"")
+    file = tmp_path / "rig.toml"
+    file.write_text('[recorders.cam]\ncamera = "video"\npath = "film.mp4"\n', encoding="utf-8")
+    rig = read_rig(file)
+    assert rig.recorders["cam"].path == tmp_path / "film.mp4"
+    assert not rig.is_simulated
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "recorders: Field required"),
+        ("[recorders]\n", "recorders: .*at least 1 item"),
+        ('fps = 0\n[recorders.a]\ncamera = "simulated_a65"\n', "fps: .*greater than 0 .found 0"),
+        ('keep = "some"\n[recorders.a]\ncamera = "simulated_a65"\n', "keep: .*'nearest' or 'all'"),
+        ('[recorders."a/b"]\ncamera = "simulated_a65"\n', "recorders.*pattern"),
+        ('[recorders.a]\ncamera = "webcam"\n', r"recorders\.a\.camera: .*simulated_kinect"),
+        ('[recorders.a]\ncamera = "video"\n', "needs a path"),
+        ('[recorders.a]\ncamera = "video"\npath = "no.mp4"\n', r"recorders\.a\.path wants a video file"),
+        ('[recorders.a]\ncamera = "simulated_a65"\ntypo = 1\n', r"recorders\.a\.typo: Extra inputs"),
+        (
+            '[recorders.a]\ncamera = "simulated_a65"\n[simulated]\nlight = 7\n',
+            r"simulated\.light: .*less than",
+        ),
+        ("fps = = 3", "syntax error"),
+    ],
+)
+def test_a_malformed_rig_file_is_refused_with_file_key_and_reason(tmp_path, text, complaint):
+    file = tmp_path / "rig.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        read_rig(file)
+    assert str(caught.value).endswith(str(file))
+
+
+def test_a_missing_rig_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"found nothing: .*rig\.toml"):
+        read_rig(tmp_path / "rig.toml")
+
+
+def test_a_rig_without_a_simulated_table_has_the_default_scene():
+    rig = Rig.model_validate({"recorders": {"a": {"camera": "simulated_a65"}}})
+    assert rig.scene.target == "face"
+    assert not rig.is_virtual

@@ -1,0 +1,64 @@
+"""Laws of the clip-rate grid: a row for every frame time, each from the nearest tick, none twice."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mavfer.errors import DatasetError, SessionError
+from mavfer.preprocess.session_file import NOT_A_TICK, clip_grid
+
+PATH = Path("session")
+
+
+@given(st.integers(2, 400), st.sampled_from([1.0, 2.5, 4.0, 5.0, 10.0]))
+def test_every_frame_time_has_a_row_from_the_nearest_tick(n_ticks: int, fps: float) -> None:
+    tick_s = np.arange(n_ticks) / 10
+    tick, time_s = clip_grid(tick_s, fps=fps, path=PATH)
+    frame_s = np.arange(len(tick)) / fps
+    assert len(tick) == int((n_ticks - 1) / 10 * fps + 1e-6) + 1
+    assert np.all(np.diff(tick) > 0)
+    assert np.all(np.abs(tick_s[tick] - frame_s) <= 0.05 + 1e-9)
+    np.testing.assert_array_equal(time_s, tick_s[tick])
+
+
+def test_rate_zero_keeps_every_tick_at_its_own_time() -> None:
+    tick_s = np.cumsum(np.random.default_rng(0).uniform(0.02, 0.06, 100))
+    tick, time_s = clip_grid(tick_s, fps=0, path=PATH)
+    np.testing.assert_array_equal(tick, np.arange(100))
+    np.testing.assert_array_equal(time_s, tick_s)
+
+
+def test_a_gap_in_a_video_has_rows_without_a_tick() -> None:
+    tick_s = np.concatenate([np.arange(0, 2, 0.04), np.arange(4, 6, 0.04)])
+    tick, time_s = clip_grid(tick_s, fps=4, path=PATH)
+    np.testing.assert_allclose(time_s, np.arange(24) / 4, atol=0.045)  # half a tick, a whole one at the gap
+    inside = (time_s > 2.1) & (time_s < 3.9)
+    assert np.all((tick == NOT_A_TICK) == inside)
+
+
+@given(st.lists(st.floats(0.01, 0.5), min_size=5, max_size=80))
+def test_no_tick_becomes_two_rows(periods_s: list[float]) -> None:
+    tick_s = np.concatenate([[0.0], np.cumsum(periods_s)])
+    tick, _ = clip_grid(tick_s, fps=float(1 / np.median(np.diff(tick_s))), path=PATH)
+    used = tick[tick != NOT_A_TICK]
+    assert len(np.unique(used)) == len(used)
+
+
+def test_one_tick_is_one_row() -> None:
+    tick, time_s = clip_grid(np.zeros(1), fps=4, path=PATH)
+    assert (tick.tolist(), time_s.tolist()) == ([0], [0.0])
+
+
+def test_clips_faster_than_the_session_are_refused() -> None:
+    with pytest.raises(
+        DatasetError, match=r"wanted clips at 20 frames per second, the session has 10.*session$"
+    ):
+        clip_grid(np.arange(50) / 10, fps=20, path=PATH)
+
+
+def test_a_session_without_ticks_is_refused() -> None:
+    with pytest.raises(SessionError, match="wanted a session with ticks"):
+        clip_grid(np.zeros(0), fps=4, path=PATH)

@@ -1,0 +1,149 @@
+"""A report page: it stands alone, says what it was given, and can be read by whoever cannot see it."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mavfer.errors import OutputError
+from mavfer.report import BLUE, INK, Page, Picture, Scale, Share, Wipe, colored, plot_svg
+
+GRAY = np.tile(np.arange(64, dtype=np.uint8), (48, 1))
+COLOR = np.repeat(GRAY[..., None], 3, axis=2)
+
+
+def full_page(*, mark: str = "simulated") -> Page:
+    page = Page("A title", "A subtitle", mark=mark)
+    page.section("Pictures", "A lead.")
+    page.pictures(
+        [Picture(COLOR, alt="first", label="one", scale=Scale("viridis", "0 mm", "9 mm"))], per_row=1
+    )
+    page.pictures([Wipe(Picture(COLOR, alt="left"), Picture(GRAY, alt="right"))], caption="A wipe.")
+    page.strips([("time", ["0 s", "1 s"]), ("color", Picture(COLOR, alt="a strip"))], title="S01")
+    page.section("Numbers")
+    page.plot(draw_line, alt="a rising line", size_in=(6, 2), caption="A plot.")
+    page.table(["stage", "seconds", "share"], [["record", "1.0", Share(0.5, "50 %")]], caption="A table")
+    page.tiles({"frames lost": "0"})
+    page.note("A note", "Its text.")
+    return page
+
+
+def draw_line(figure):
+    axis = figure.subplots()
+    axis.plot([0, 1], [0, 1], color=BLUE)
+    axis.set_xlabel("seconds")
+
+
+def test_a_page_points_at_nothing_outside_itself():
+    text = full_page().html()
+    assert re.findall(r'(?:src|href|action|data)\s*=\s*"(?!data:|#)[^"]*"', text) == []
+    assert re.findall(r"url\((?!#|'#|\"#|data:)", text) == []
+    assert "<script" not in text
+    assert "<link" not in text
+    assert "@import" not in text
+
+
+def test_a_page_holds_every_picture_it_was_given():
+    text = full_page().html()
+    assert text.count("data:image/webp;base64,") == 4
+    assert text.count("<svg") == 1
+
+
+def test_every_picture_and_plot_has_words_for_whoever_cannot_see_it():
+    text = full_page().html()
+    assert all('alt="' in tag for tag in re.findall(r"<img[^>]*>", text))
+    assert 'aria-label="a rising line"' in text
+
+
+def test_text_is_escaped_wherever_it_stands():
+    evil = "<evil>&\"'"
+    page = Page(evil, evil, mark=evil)
+    page.section(evil, evil)
+    page.pictures([Picture(COLOR, alt=evil, label=evil, scale=Scale("viridis", evil, evil))], caption=evil)
+    page.pictures([Wipe(Picture(COLOR, alt=evil, label=evil), Picture(COLOR, alt=evil, label=evil))])
+    page.strips([(evil, [evil])], title=evil, caption=evil)
+    page.plot(draw_line, alt=evil, size_in=(4, 2), caption=evil)
+    page.table([evil], [[evil], [Share(1.0, evil)]], caption=evil, best=[(0, 0)])
+    page.tiles({evil: evil})
+    page.note(evil, evil)
+    text = page.html()
+    assert "<evil>" not in text
+    assert text.count("&lt;evil&gt;&amp;&quot;&#x27;") > 20
+
+
+def test_the_mark_stands_beside_every_table_plot_and_figure():
+    assert full_page().html().count('class="mark">simulated<') == 3
+    assert 'class="mark"' not in full_page(mark="").html()
+
+
+def test_the_same_content_gives_the_same_bytes():
+    assert full_page().html() == full_page().html()
+
+
+def test_every_section_can_be_reached_from_the_top():
+    text = full_page().html()
+    targets = set(re.findall(r'<section id="([^"]*)"', text))
+    assert set(re.findall(r'<a href="#([^"]*)"', text)) == targets
+    assert len(targets) == 2
+    assert text.count("<section") == text.count("</section>")
+
+
+def test_a_plot_follows_the_colors_of_the_page():
+    svg = plot_svg(draw_line, alt="line", size_in=(4, 2), salt="a")
+    assert "var(--blue)" in svg
+    assert BLUE not in svg
+    assert INK not in svg
+    assert "currentColor" in svg
+
+
+def test_two_plots_on_one_page_share_no_ids():
+    page = Page("Two plots")
+    page.section("Plots")
+    page.plot(draw_line, alt="one", size_in=(4, 2))
+    page.plot(draw_line, alt="two", size_in=(4, 2))
+    clips = re.findall(r'<clipPath id="([^"]*)"', page.html())
+    assert clips
+    assert len(set(clips)) == len(clips)
+
+
+def test_colored_runs_from_one_end_of_the_map_to_the_other():
+    ends = colored(np.array([-5.0, 0.0, 10.0, 99.0]), colormap="viridis", low=0.0, high=10.0)
+    assert ends.dtype == np.uint8
+    np.testing.assert_array_equal(ends[0], ends[1])
+    np.testing.assert_array_equal(ends[2], ends[3])
+    np.testing.assert_array_equal(ends[1], [68, 1, 84])
+
+
+def test_missing_values_have_a_color_that_the_map_lacks():
+    every = colored(np.linspace(0, 1, 256), colormap="viridis", low=0, high=1)
+    gap = colored(np.zeros(1), colormap="viridis", low=0, high=1, missing=np.array([True]))
+    assert not np.any(np.all(every == gap, axis=1))
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((4, 4)), np.zeros((4, 4, 2), np.uint8), np.zeros(4, np.uint8)])
+def test_a_picture_of_another_shape_or_type_is_refused(pixels):
+    with pytest.raises(OutputError, match="a picture wants"):
+        Picture(pixels, alt="wrong")
+
+
+def test_a_wipe_of_two_sizes_is_refused():
+    with pytest.raises(OutputError, match="one size"):
+        Wipe(Picture(COLOR, alt="left"), Picture(COLOR[:-1], alt="right"))
+
+
+def test_a_table_row_of_another_length_is_refused():
+    page = Page("A table")
+    page.section("Numbers")
+    with pytest.raises(OutputError, match="wants 2 cells"):
+        page.table(["a", "b"], [["1"]])
+
+
+def test_a_page_is_written_once(tmp_path: Path):
+    path = tmp_path / "report.html"
+    full_page().write(path)
+    with pytest.raises(OutputError, match="--overwrite"):
+        full_page().write(path)
+    full_page().write(path, overwrite=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+    assert path.read_text(encoding="utf-8") == full_page().html()
