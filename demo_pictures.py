@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 Region = tuple[int, int, int, int]
 """x0, y0, x1, y1 in color pixels; x1 and y1 lie outside."""
-NEARER_MM, FARTHER_MM = 120.0, 280.0
+NEARER_MM, FARTHER_MM = 80.0, 180.0
 """How much in front of and behind the face the depth colors span."""
-SKIN_C = (24.0, 37.0)
+SKIN_C = (21.0, 37.0)
 HEAT = "inferno"
 RATER_COLORS = (SKY, GREEN, VERMILION)
 STRIP_GAP_PX = 3
@@ -57,11 +57,10 @@ def face_region(landmarks_px: NDArray, *, factor: float, aspect: float, width: i
     return x0, y0, x0 + region_width, y0 + region_height
 
 
-def fitted(pixels: NDArray[np.uint8], width: int, *, smooth: bool = True) -> NDArray[np.uint8]:
-    """Return a picture scaled to `width` pixels."""
-    height = round(pixels.shape[0] * width / pixels.shape[1])
-    shrinks = width < pixels.shape[1]
-    way = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC if smooth else cv2.INTER_NEAREST
+def fitted(pixels: NDArray[np.uint8], width: int, height: int = 0) -> NDArray[np.uint8]:
+    """Return a picture scaled to `width` pixels, and to `height` or else in proportion."""
+    height = height or round(pixels.shape[0] * width / pixels.shape[1])
+    way = cv2.INTER_AREA if width < pixels.shape[1] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=way), np.uint8)
 
 

@@ -26,6 +26,8 @@ from .report import Page, Picture, Wipe
 STREAM_ORDER = (Stream.COLOR, Stream.DEPTH, Stream.THERMAL, Stream.INFRARED)
 N_STRIP = 10
 POOR_LIGHT = 0.5
+PERSON_MM = 350.0
+"""How far behind the face a person still reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def stream_pictures(
             Stream.THERMAL: lambda cut: draw.thermal_colors(_celsius(cut)),
             Stream.INFRARED: _infrared,
         }[stream](cut)
-        pixels = draw.fitted(np.ascontiguousarray(colors), width)
+        pixels = draw.fitted(np.ascontiguousarray(colors), width, round(width / aspect))
         pictures.append(Picture(pixels, alt=f"The face in the {stream.value} stream", label=stream.value))
     return pictures
 
@@ -130,13 +132,14 @@ def add_overlays(page: Page, moment: Moment, calibration: Calibration) -> None:
     depth_mm = DepthWarp(calibration).to_color(moment.pixels[Stream.DEPTH])
     thermal = thermal_to_color(moment.pixels[Stream.THERMAL], depth_mm, calibration)
     face, depth_mm, thermal = (np.ascontiguousarray(a[y0:y1, x0:x1]) for a in (color, depth_mm, thermal))
+    before = depth_mm < moment.face_mm + PERSON_MM  # the wall behind is hidden from the thermal camera
     layers = {
         "depth": (
             draw.depth_colors(depth_mm, moment.face_mm),
             depth_mm > 0,
             draw.depth_scale(moment.face_mm),
         ),
-        "thermal": (draw.thermal_colors(_celsius(thermal)), thermal > 0, draw.thermal_scale()),
+        "thermal": (draw.thermal_colors(_celsius(thermal)), (thermal > 0) & before, draw.thermal_scale()),
     }
 
     def finished(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -86,7 +86,7 @@ def require_determined(
         if value > MAX_RMS_PX:
             raise CalibrationError(
                 f"the cameras do not agree on one geometry: the {name} corners lie {value:.1f} px off "
-                f"(wanted at most {MAX_RMS_PX} px); check --board, that no camera moved, and that none is mirrored"
+                f"(wanted at most {MAX_RMS_PX} px); check --board, that no camera moved, none is mirrored"
             )
     for name, share in covered.items():
         if share < MIN_COVERAGE:

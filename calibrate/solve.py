@@ -21,7 +21,7 @@ from .start import first_guess
 from .views import BoardView, find_views, select_views
 
 Float = NDArray[np.float64]
-N_VIEWS = 40
+N_VIEWS = 60
 FIRST_NOISE_PX = 0.2
 MIN_NOISE_PX = 0.005
 OUTLIER_RATIO = 4.0  # a view with this many times the camera's median residual is left out

@@ -88,17 +88,19 @@ def select_views(
     """Return at most `n_views` views that differ most from each other, in the order of time.
 
     Starts from the view that most cameras see, and adds the one farthest from all chosen ones (Gonzalez
-    1985). Two views are as far apart as their outer corners in the camera in which these moved most.
+    1985), where one that more cameras see counts as farther. Two views are as far apart as their corners in
+    the camera in which these moved most.
     """
     if len(views) <= n_views:
         return tuple(views)
-    chosen = [max(range(len(views)), key=lambda i: len(views[i].corners_px))]
+    n_cameras = np.array([len(view.corners_px) for view in views])
+    chosen = [int(np.argmax(n_cameras))]
     distance = np.full(len(views), np.inf)
     while len(chosen) < n_views:
         newest = views[chosen[-1]]
         distance = np.minimum(distance, [_distance(newest, view, width_px) for view in views])
         distance[chosen] = -1
-        chosen.append(int(np.argmax(distance)))
+        chosen.append(int(np.argmax(distance * n_cameras)))
     return tuple(views[i] for i in sorted(chosen))
 
 

@@ -152,6 +152,11 @@ def fit(
     phase = np.random.default_rng(seed)
     chance = torch.Generator().manual_seed(seed)
     n_clips = len(training.training_clips(np.random.default_rng(seed)))
+    if n_clips == 0:
+        raise DatasetError(
+            f"wanted labelled runs of at least {2 * recipe.inputs.n_frames} frames to draw training clips "
+            f"from, found none: {training.sessions[0].path.parent}"
+        )
     n_planned = recipe.epochs * max(1, n_clips // recipe.batch)
     validation_clips = validation.test_clips()
     history: list[dict[str, float]] = []
@@ -222,12 +227,14 @@ def _step(
     optimizer.zero_grad()
     value = LOSSES[loss](model(inputs), targets)
     fabric.backward(value)
-    norm = nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_LIMIT)
+    parameters = list(model.parameters())
+    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     if not torch.isfinite(norm):
         raise ModelError(
             f"wanted finite gradients, found others at step {step + 1} in layer "
             f"{non_finite_layer(model.module)!r}; lower --lr, or train with --precision fp32"
         )
+    nn.utils.clip_grads_with_norm_(parameters, GRADIENT_LIMIT, norm)
     optimizer.step()
     return value.item()
 
@@ -235,12 +242,8 @@ def _step(
 def _batches(
     clips: list[ClipIndex], batch: int, chance: np.random.Generator
 ) -> Iterator[Sequence[ClipIndex]]:
-    """Yield shuffled batches; the clips that do not fill one come in another epoch's order."""
-    if len(clips) < batch:
-        raise DatasetError(
-            f"wanted at least {batch} labelled training clips for one batch, found {len(clips)}; "
-            "record more, or lower --batch"
-        )
+    """Yield shuffled batches; the clips that do not fill the last one come in another epoch's order."""
+    batch = min(batch, len(clips))
     order = chance.permutation(len(clips))
     for first in range(0, len(clips) - batch + 1, batch):
         yield [clips[i] for i in order[first : first + batch]]

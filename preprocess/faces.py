@@ -27,6 +27,7 @@ MIN_FACE_PX = 80  # the HOG detector's window; smaller faces are not found
 SEARCH_WIDTH_PX = 960  # full search: first at this picture width, then at twice it
 REGION_FACE_PX = 105
 REGION_WIDTHS = 2.5
+LANDMARK_WIDTHS = 1.8
 LANDMARK_FACE_PX = 250  # dlib rounds landmarks to whole pixels: enlarged, that is 0.2 % of a face
 FULL_SEARCH_EVERY = 50
 MEMORY_S = 1.0
@@ -129,7 +130,7 @@ class FaceFollower:
 def landmarks_in(color: NDArray[np.uint8], box_px: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the 68 landmarks (68, 2), color pixels, of the face in `box_px`; about 1.5 ms."""
     width = float(box_px[2] - box_px[0])
-    gray, left, top = _cut_gray(color, _region_around(box_px, None))
+    gray, left, top = _cut_gray(color, _square_around(box_px, LANDMARK_WIDTHS))
     scale = LANDMARK_FACE_PX / width
     enlarged = _resized(gray, scale)
     x0, y0, x1, y1 = np.rint((box_px - (left, top, left, top) + 0.5) * scale - 0.5).astype(int).tolist()
@@ -158,8 +159,14 @@ def _region_around(box_px: NDArray[np.float64], last: _Region | None) -> _Region
         drift = np.abs(center - (last.left + last.side / 2, last.top + last.side / 2)).max() / width
         if drift < MAX_DRIFT and 0.75 < width / last.face_px < 1.33:
             return last
-    side = round(REGION_WIDTHS * width)
-    left, top = np.rint(center - side / 2).astype(int).tolist()
+    return _square_around(box_px, REGION_WIDTHS)
+
+
+def _square_around(box_px: NDArray[np.float64], n_widths: float) -> _Region:
+    """Return the square about a box that is `n_widths` as wide."""
+    width = float(box_px[2] - box_px[0])
+    side = round(n_widths * width)
+    left, top = np.rint((box_px[:2] + box_px[2:]) / 2 - side / 2).astype(int).tolist()
     return _Region(left, top, side, width)
 
 

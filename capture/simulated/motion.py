@@ -157,11 +157,11 @@ class Take:
         }
         for side, factor in zip(("Left", "Right"), self._lopsided, strict=True):
             shapes |= {
-                f"mouthSmile{side}": 0.80 * smile * factor,
+                f"mouthSmile{side}": 1.05 * smile * factor,
                 f"cheekSquint{side}": 0.55 * smile,
                 f"eyeSquint{side}": 0.30 * smile + 0.15 * frown,
-                f"mouthUpperUp{side}": 0.12 * smile,
-                f"mouthDimple{side}": 0.20 * smile,
+                f"mouthUpperUp{side}": 0.20 * smile,
+                f"mouthDimple{side}": 0.35 * smile,
                 f"mouthFrown{side}": 0.95 * frown * factor,
                 f"browDown{side}": 0.70 * frown * (1 - 0.6 * wide),
                 f"mouthPress{side}": 0.20 * frown,

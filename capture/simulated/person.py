@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .head import EYES, FRAME, LENS, MANTLE, SKIN, Figure, Float32, HeadMesh, load_head
+from .motion import Moment
 from .raster import vertex_normals
 from .subjects import Subject
 from .textures import FLAT_PLACES, Warmths, color_texture, hair_depth, infrared_reflectance, warmths
@@ -43,6 +44,11 @@ class Person:
     infrared: Float32
     texture: NDArray[np.uint8]
     warmths: Warmths
+
+    def landmark_places(self, moment: Moment) -> NDArray[np.float64]:
+        """Return the landmarks (68, 3) in the color camera's frame, millimetres."""
+        corners = self.landmarks.posed(moment.weights, moment.pose).astype(np.float64)
+        return (corners.reshape(-1, 3, 3) * self.landmark_weights[..., None]).sum(1)
 
 
 @lru_cache(maxsize=2)

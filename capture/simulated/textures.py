@@ -22,10 +22,11 @@ ATLAS_PX = 1024
 HEAD_PX = round(ATLAS_PX * HEAD_COLUMNS)
 EYE_PLACE = (0.925, 0.20, 0.066)  # middle and radius of the eyeball's texture, and how far round it reaches:
 EYE_REACH_DEG = 0.72 * 180
-FLAT_PLACES = {TEETH: (0.90, 0.03), TONGUE: (0.96, 0.03), FRAME: (0.90, 0.08), LENS: (0.96, 0.08)}
+TEETH_PLACE = (0.87, 0.01, 0.12, 0.04)  # left, top, width, height of the teeth's texture, two rows of them
+FLAT_PLACES = {FRAME: (0.90, 0.08), TONGUE: (0.96, 0.08), LENS: (0.93, 0.11)}
 HAIRLINES = {  # degrees from the front -> height of the hairline, millimetres below the eyes
-    "short": ([0, 30, 52, 66, 76, 84, 96, 118, 140, 180], [-60, -58, -50, -22, 8, 12, -14, 28, 52, 58]),
-    "receding": ([0, 30, 52, 66, 76, 84, 96, 118, 140, 180], [-84, -86, -70, -34, 2, 8, -14, 26, 48, 54]),
+    "short": ([0, 20, 34, 48, 62, 76, 84, 96, 118, 140, 180], [-63, -64, -68, -52, -24, 6, 12, -14, 28, 52, 58]),
+    "receding": ([0, 20, 34, 48, 62, 76, 84, 96, 118, 140, 180], [-80, -86, -92, -76, -34, 2, 8, -14, 26, 48, 54]),
 }
 SKIN_C, HAIR_C, CLOTH_C, MOUTH_C = 33.6, 29.3, 29.4, 35.6  # Cooke et al. style resting values at 22 degC air
 
@@ -130,9 +131,13 @@ def color_texture(subject: Subject) -> NDArray[np.uint8]:
     side[cloth] = (np.array(subject.cloth) * weave)[cloth]
     strands = (rows < 0.485) & (columns < 0.855)
     side[strands] = (_strands(p.rng, subject.hair, rows * 3, columns * 260))[strands]
-    for part, rgb in ((TEETH, (214, 206, 192)), (TONGUE, (150, 78, 76)), (FRAME, (34, 32, 34)), (LENS, (0, 0, 0))):
+    left, top, wide, high = TEETH_PLACE
+    teeth = (columns > left - 0.005) & (rows < top + high + 0.005)
+    gap = np.abs(((columns - left) / wide * 14) % 1 - 0.5)  # 14 teeth to a row
+    side[teeth] = (np.array([222, 214, 200]) * (1 - 0.30 * _ramp(gap, 0.38, 0.5))[..., None])[teeth]
+    for part, rgb in ((TONGUE, (168, 84, 82)), (FRAME, (34, 32, 34)), (LENS, (0, 0, 0))):
         u, v = FLAT_PLACES[part]
-        side[np.hypot(columns - u, rows - v) < 0.02] = rgb
+        side[np.hypot(columns - u, rows - v) < 0.015] = rgb
     ball = np.hypot(columns - EYE_PLACE[0], rows - EYE_PLACE[1]) / EYE_PLACE[2] * EYE_REACH_DEG
     near = ball < EYE_REACH_DEG * 1.1
     side[near] = _eyeball(ball[near], np.arctan2(rows - EYE_PLACE[1], columns - EYE_PLACE[0])[near], subject.iris)
@@ -143,11 +148,11 @@ def _paint_skin(p: _Painter, subject: Subject, masks, *, eye_x: float, ax, front
     blush = 0.55 * _bump(ax - 1.15 * eye_x, 17, p.y - 42, 19) + 0.50 * _bump(p.x, 13, p.y - 42, 14)
     blush += 0.30 * _bump(p.x, 16, p.y - 100, 10) + 0.5 * masks["ears"]
     p.shade(blush * front + 0.3 * masks["ears"], red=0.02, green=0.17, blue=0.16)
-    mottled = 0.018 * p.noise(4) + 0.016 * p.noise(16) + 0.020 * p.noise(64) + 0.010 * p.noise(2)
+    mottled = 0.010 * p.noise(4) + 0.008 * p.noise(16) + 0.014 * p.noise(64) + 0.010 * p.noise(2)
     p.shade(-mottled, green=1.05, blue=1.1)
     if subject.freckles:
-        spots = _ramp(p.noise(5), 1.0, 1.9) * _bump(ax - 24, 26, p.y - 28, 18) * front
-        p.shade(0.38 * subject.freckles * spots, red=0.6, blue=1.2)
+        spots = (_ramp(p.noise(3), 1.1, 2.0) + _ramp(p.noise(4), 1.2, 2.0)) * front
+        p.shade(0.26 * subject.freckles * spots * _bump(ax - 22, 26, p.y - 28, 20), red=0.55, blue=1.2)
     socket = _bump(ax - eye_x, 15, p.y + 5, 9) + 0.55 * _bump(ax - eye_x, 14, p.y - 13, 5)
     p.shade(0.13 * socket * front, red=0.8, green=1.05)
     p.shade(0.20 * np.clip(masks["eyelids"], 0, 1), red=0.8)
@@ -164,18 +169,25 @@ def _paint_hair(p: _Painter, subject: Subject, masks, *, eye_x: float, ax, front
     dark = np.array(subject.hair) * (0.62 if max(subject.hair) > 90 else 0.9)
     along = (ax - eye_x * 0.98) / 24.0
     _, middle = brow_line_mm(np.clip(along, -1, 1), eye_x)
-    thick = (3.1 + 1.6 * subject.brow) * (1 - 0.45 * np.clip(along, -0.4, 1))
-    brow = np.exp(-(np.abs((p.y - middle) / thick) ** 3)) * (1 - _ramp(np.abs(along), 0.86, 1.04)) * front
-    hairs = np.clip(1.0 + 0.35 * p.noise(2) + 0.2 * p.noise(4), 0, 1.4)
-    p.blend(brow * hairs * (0.45 + 0.55 * subject.brow), dark)
+    thick = (1.9 + 2.2 * subject.brow) * (1 - 0.5 * np.clip(along, -0.3, 1))
+    brow = np.exp(-(np.abs((p.y - middle) / thick) ** 2.4)) * (1 - _ramp(np.abs(along), 0.80, 1.05)) * front
+    hairs = np.clip(1.0 + 0.16 * p.noise(2) + 0.10 * p.noise(5), 0, 1.4)
+    p.blend(brow * hairs * (0.50 + 0.45 * subject.brow), dark)
     beard = subject.beard * _beard(p.x, p.y, p.z) * (1 - _ramp(masks["lips"], 0.1, 0.5)) * (1 - masks["ears"])
     p.blend(beard * np.clip(0.55 + 0.30 * p.noise(2) + 0.15 * p.noise(3), 0, 1), dark)
-    depth = hair_depth(p.place, subject.hair_style) + 2.2 * p.noise(3) + 1.5 * p.noise(10)
-    cover = _ramp(depth, -2.5, 4.0) * (1 - _ramp(masks["ears"], 0.15, 0.5))
-    if subject.hair_style == "none":
-        p.blend(0.28 * cover, dark)
-        return
     around = np.degrees(np.arctan2(p.x, 80.0 - p.z))
+    tips = sum(
+        cv2.GaussianBlur(p.rng.standard_normal((1, 1440)).astype(np.float32), (0, 0), blur) * blur**0.5
+        for blur in (0.6, 1.5, 5.0)
+    )
+    ragged = 1.2 if subject.hair_style in ("cropped", "none") else 3.2
+    depth = hair_depth(p.place, subject.hair_style) + 0.6 * p.noise(2)
+    depth += ragged * np.asarray(tips, np.float32)[0, ((around + 180) * 3.99).astype(int)]
+    cover = _ramp(depth, -4.0, 7.0) * (1 - _ramp(masks["ears"], 0.15, 0.5))
+    if subject.hair_style == "none":
+        p.blend(0.16 * _ramp(depth, -8.0, 16.0) * (1 - masks["ears"]), dark)
+        return
+    p.shade(0.20 * _ramp(depth, -14.0, 4.0) * (1 - masks["ears"]) * front, red=0.9)
     crown = np.hypot(p.x, p.z - 110)
     hair = _strands(p.rng, subject.hair, np.minimum(crown, 90) / 30 + p.y / 60, around * 1.6)
     p.blend(cover * (0.88 if subject.hair_style == "cropped" else 0.97), hair)
@@ -196,7 +208,7 @@ def _strands(rng: np.random.Generator, rgb: Rgb, along, across) -> Float32:
     grain /= grain.std()
     tone = grain[np.floor(along * 8).astype(int) % 64, np.floor(across * 1.7).astype(int) % 512]
     broad = grain[np.floor(along * 2).astype(int) % 64, np.floor(across * 0.25).astype(int) % 512]
-    return np.asarray(rgb, np.float32) * np.clip(1 + 0.24 * tone + 0.16 * broad, 0.35, 1.9)[..., None]
+    return np.asarray(rgb, np.float32) * np.clip(1 + 0.17 * tone + 0.10 * broad, 0.4, 1.7)[..., None]
 
 
 def _eyeball(polar_deg, around, iris: Rgb) -> Float32:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ MakeVideo = Callable[..., Path]
 MakeSession = Callable[..., Path]
 
 
-def make_frame(spec: StreamSpec, i: int, *, host_ns: int, device_ns: int | None = None) -> Frame:
+def frame_of(spec: StreamSpec, i: int, *, host_ns: int, device_ns: int | None = None) -> Frame:
     """Return frame `i` of a stream; its pixels are noise that depends on `i` and the stream only."""
     rng = np.random.default_rng([i, *spec.stream.encode()])
     top = 255 if spec.dtype == "uint8" else 65535
@@ -29,8 +30,20 @@ def make_frame(spec: StreamSpec, i: int, *, host_ns: int, device_ns: int | None 
 
 
 @pytest.fixture
+def make_frame() -> Callable[..., Frame]:
+    """Return the function that makes the frames of `make_session`."""
+    return frame_of
+
+
+@pytest.fixture
+def small() -> SimpleNamespace:
+    """Return the specs of `make_session`: pictures that take no time."""
+    return SimpleNamespace(color=COLOR, depth=DEPTH, thermal=THERMAL)
+
+
+@pytest.fixture
 def make_session(tmp_path: Path) -> MakeSession:
-    """Return a function that writes a session with one recorder per tuple of specs, all frames on the ticks."""
+    """Return a function that writes a session, one recorder per tuple of specs, frames on the ticks."""
 
     def make(
         name: str = "take",
@@ -74,7 +87,7 @@ def make_session(tmp_path: Path) -> MakeSession:
             wanted = [i for i in range(n_ticks) if i not in (skip or {}).get(key, ())]
             for i in wanted:
                 host_ns = plan.tick_ns(i) + (shift_ns or {}).get(key, 0)
-                writer.append([make_frame(spec, i, host_ns=host_ns) for spec in specs])
+                writer.append([frame_of(spec, i, host_ns=host_ns) for spec in specs])
             writer.add_counters({"lost": {}, "kept": len(wanted)}, now_ns=plan.end_ns)
             files = writer.finish()
             table[key] = table[key].model_copy(update={"files": files, "frames_kept": len(wanted)})

@@ -43,11 +43,6 @@ def test_points_behind_the_camera_project_to_nan():
     assert np.isnan(COLOR.project(np.array([[0.0, 0.0, -500.0], [0.0, 0.0, 0.0]]))).all()
 
 
-def test_a_point_that_the_lens_model_cannot_reach_unprojects_to_nan():
-    strong = Intrinsics(100, 100, 50.0, 50.0, 50.0, 50.0, (-0.5, 0.0, 0.0, 0.0, 0.0))
-    assert np.isnan(strong.rays(np.array([[400.0, 400.0]]))[0, :2]).all()
-
-
 def test_undistort_undoes_distort():
     xy = np.random.default_rng(2).uniform(-0.6, 0.6, (300, 2))
     np.testing.assert_allclose(DEPTH.undistort(DEPTH.distort(xy)), xy, atol=1e-9)

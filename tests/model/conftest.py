@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mavfer.capture.streams import Stream
 from mavfer.preprocess.clips import SessionWriter, column_layout, sha256_of_file
@@ -99,6 +100,12 @@ def write_dataset(
         ),
     )
     return path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Keep torch on one thread: these networks are too small to share."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

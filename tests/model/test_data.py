@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def test_streams_come_as_float_clips_near_zero(source: ClipSource) -> None:
     assert all(x.dtype == torch.float32 and x.abs().max() <= 2 for x in inputs.values())
 
 
-def test_color_runs_from_minus_one_to_one(dataset: Path, make_dataset: Any, tmp_path: Path) -> None:
+def test_color_runs_from_minus_one_to_one(make_dataset: Any, tmp_path: Path) -> None:
     def black_and_white(_: str, columns: dict) -> None:
         columns["color"][:, :16], columns["color"][:, 16:] = 0, 255
 
@@ -98,7 +99,7 @@ def test_training_clips_never_overlap_and_their_grid_moves(source: ClipSource) -
     for _ in range(20):
         clips = source.training_clips(phase)
         starts = [clip.start for clip in clips if clip.session == 0]
-        assert all(b - a >= 16 for a, b in zip(starts, starts[1:], strict=False))
+        assert all(b - a >= 16 for a, b in pairwise(starts))
         assert max(starts) + 16 <= 48
         first_starts.add(starts[0])
     assert len(first_starts) > 5

@@ -68,12 +68,12 @@ def test_a_small_mran_overfits_four_clips(dataset: Path) -> None:
     x, y = source.inputs(clips), source.targets(clips)
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
     before = float((network(x) - y).square().mean().detach())
-    for _ in range(60):
+    for _ in range(40):
         optimizer.zero_grad()
         loss = (network(x) - y).square().mean()
         loss.backward()
         optimizer.step()
-    assert float(loss.detach()) < 0.02 * before
+    assert float(loss.detach()) < 0.05 * before
 
 
 def test_bf16_trains_too(dataset48: Path, tmp_path: Path) -> None:
@@ -170,8 +170,8 @@ def test_unlabelled_and_too_short_datasets_are_refused(
     bare = make_dataset(tmp_path / "bare", splits={"S01": "train"}, size_px=48, change=unlabelled)
     with pytest.raises(DatasetError, match="wanted arousal labels"):
         train(bare, config=TrainConfig(model="uran", **QUICK), out=tmp_path / "run")
-    short = make_dataset(tmp_path / "short", splits={"S01": "train"}, size_px=48, n_frames=20)
-    with pytest.raises(DatasetError, match="at least 2 labelled training clips"):
+    short = make_dataset(tmp_path / "short", splits={"S01": "train"}, size_px=48, n_frames=15)
+    with pytest.raises(DatasetError, match="runs of at least 32 frames"):
         train(short, config=TrainConfig(model="uran", **QUICK), out=tmp_path / "run")
 
 
