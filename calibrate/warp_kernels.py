@@ -103,9 +103,10 @@ def _project(z: F32, rays: F32, offset_mm: F32, lens: F32, origin: F32, x: F32, 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _put(out: NDArray[np.uint16], y: int, x: int, z: np.float32) -> None:
     value = np.uint16(z + np.float32(0.5))
+    row, column = np.uint64(y), np.uint64(x)  # no negative index to test for
     # Subtracting one lets 0 (none) wrap to the farthest value, so that one comparison does for both.
-    if np.uint16(value - np.uint16(1)) < np.uint16(out[y, x] - np.uint16(1)):
-        out[y, x] = value
+    if np.uint16(value - np.uint16(1)) < np.uint16(out[row, column] - np.uint16(1)):
+        out[row, column] = value
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")

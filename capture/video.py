@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from av import VideoFrame
 
 RECORDER = "video"
+TEXT_FORMATS = ("tty", "bin", "xbin", "adf", "idf")
+"""FFmpeg draws text files as pictures of a terminal; nobody means that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Video:
             raise SessionError(
                 f"wanted a video file, could not open it ({_reason(error)}): {path}"
             ) from error
-        if not self._container.streams.video:
+        if not self._container.streams.video or self._container.format.name in TEXT_FORMATS:
             self._container.close()
             raise SessionError(f"wanted a video file, found one without a picture: {path}")
         self._stream = self._container.streams.video[0]

@@ -90,8 +90,9 @@ class ClipSource:
         clips = []
         for number, session in enumerate(self.sessions):
             length = self.options.n_frames
-            free = int(phase.integers(length))
-            for start in windows(session, length=length, step=1, labelled=self.dimensions):
+            starts = windows(session, length=length, step=1, labelled=self.dimensions)
+            free = starts[int(phase.integers(min(length, len(starts))))] if starts else 0
+            for start in starts:
                 if start >= free:
                     clips.append(ClipIndex(number, start))
                     free = start + length

@@ -18,6 +18,7 @@ from ..errors import DatasetError, ModelError
 from ..output import new_file
 from ..preprocess.clips import Dataset, open_dataset
 from ..preprocess.record import Split
+from .baselines import constant_prediction
 from .checkpoint import Run, RunRecord, open_run, sha256_of_dataset
 from .data import ClipIndex, ClipSource
 from .metrics import scores
@@ -95,7 +96,9 @@ def evaluate(
     sessions = _session_predictions(source, clips, clip_scores)
     truth = {name: np.concatenate([s.truth[name] for s in sessions]) for name in record.dimensions}
     predicted = {name: np.concatenate([s.predicted[name] for s in sessions]) for name in record.dimensions}
-    constant = {name: np.full(len(truth[name]), record.training_means[name]) for name in record.dimensions}
+    constant = {
+        name: constant_prediction(record.training_means[name], len(truth[name])) for name in record.dimensions
+    }
     for name in record.dimensions:
         if not (np.isfinite(truth[name]) & np.isfinite(predicted[name])).any():
             raise DatasetError(f"wanted {name} labels in the {split} split, found none: {source_path}")

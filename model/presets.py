@@ -29,7 +29,8 @@ class TrainConfig(StrictModel):
     size : "full" is Table I; "small" has a quarter of its channels and sees frames of 48 px, so that it
         trains in minutes on a CPU
     dimensions : what is predicted, together; the paper trains one network per dimension
-    epochs, batch, lr : passes over the training clips, clips per step, Adam's peak learning rate
+    epochs, batch, lr : passes over the training clips, clips per step, Adam's peak learning rate; the
+        presets train for a number of steps, whatever the size of the dataset
     seed : one seed gives one result on one device with one thread count
     precision : "bf16" computes convolutions in bfloat16
     loss : "mse", "l1", "ccc" or "mix"
@@ -58,11 +59,12 @@ class TrainConfig(StrictModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A TrainConfig with nothing left open."""
+    """A TrainConfig with nothing left open; where `epochs` is None, training takes `steps` steps."""
 
     options: MranOptions
     inputs: InputOptions
-    epochs: int
+    epochs: int | None
+    steps: int
     batch: int
     lr: float
     precision: Precision
@@ -95,7 +97,8 @@ def recipe_of(config: TrainConfig) -> Recipe:
     return Recipe(
         options=options,
         inputs=InputOptions(modalities=modalities, n_frames=options.n_frames, size_px=options.size_px),
-        epochs=config.epochs or (60 if full else 30),
+        epochs=config.epochs,
+        steps=6000 if full else 1000,
         batch=config.batch or (8 if full and config.model == "uran" else 4),
         lr=config.lr or (1e-4 if full else 1e-3),
         precision=config.precision or "fp32",

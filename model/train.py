@@ -154,15 +154,15 @@ def fit(
     n_clips = len(training.training_clips(np.random.default_rng(seed)))
     if n_clips == 0:
         raise DatasetError(
-            f"wanted labelled runs of at least {2 * recipe.inputs.n_frames} frames to draw training clips "
-            f"from, found none: {training.sessions[0].path.parent}"
+            f"wanted labelled runs of at least {recipe.inputs.n_frames} frames to draw training clips from, "
+            f"found none: {training.sessions[0].path.parent}"
         )
-    n_planned = recipe.epochs * max(1, n_clips // recipe.batch)
+    n_planned = recipe.steps if recipe.epochs is None else recipe.epochs * max(1, n_clips // recipe.batch)
     validation_clips = validation.test_clips()
     history: list[dict[str, float]] = []
-    kept: tuple[float, int, dict[str, Tensor]] | None = None
+    kept: tuple[float, int, dict[str, Tensor]] = (-math.inf, 0, {})
     step, share, started = 0, 0.0, time.monotonic()
-    while share < 1 and len(history) < recipe.epochs:
+    while share < 1:
         losses = []
         for clips in _batches(training.training_clips(phase), recipe.batch, phase):
             for group in optimizer.param_groups:
@@ -182,11 +182,9 @@ def fit(
             model, validation, validation_clips, row, batch=2 * recipe.batch, device=fabric.device
         )
         history.append(row)
-        if kept is None or math.isnan(score) or score > kept[0]:
+        if math.isnan(score) or score > kept[0]:
             state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
             kept = (score, len(history), state)
-    if kept is None:
-        raise ModelError(f"wanted at least one epoch, found {recipe.epochs}")
     best, epoch, state = kept
     return Fitted(
         state=state,

@@ -175,8 +175,9 @@ def clip_grid(
     left = np.maximum(right - 1, 0)
     tick = np.where(frame_s - tick_s[left] <= tick_s[right] - frame_s + 1e-9, left, right)
     far = np.abs(tick_s[tick] - frame_s) > 0.5 / fps + 1e-9
+    tick = np.where(far, NOT_A_TICK, tick)
     taken = np.concatenate([[False], np.diff(tick) == 0])
-    tick = np.where(far | taken, NOT_A_TICK, tick)
+    tick = np.where(taken, NOT_A_TICK, tick)
     return tick, np.where(tick == NOT_A_TICK, frame_s, tick_s[tick])
 
 

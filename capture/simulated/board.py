@@ -145,7 +145,7 @@ class BoardProgramme:
 
     The views are aimed in turn at the thermal, the depth and the color camera: the board's middle goes through
     a spread sequence of places in that camera's picture (Halton), out to its edges, at 0.5 to 1.3 m and
-    tilts of up to 40 degrees; the first is taken back until the whole board is inside.
+    tilts of up to 40 degrees; the place is taken back until the whole pattern is inside.
     """
 
     def __init__(self, rig: SimulatedRig, target: FlatTarget, *, seconds: float, seed: int) -> None:
@@ -159,7 +159,9 @@ class BoardProgramme:
             (rig.thermal, rig.thermal_from_color),
             (rig.color, RigidTransform.identity()),
         )
-        outline, seen = target.outline_mm, [0, 0, 0, 0]
+        middle = target.outline_mm.mean(0)
+        inked = 1 - 1.5 * target.field_mm / np.abs(target.outline_mm - middle).max(0).clip(1)
+        outline, seen = middle + (target.outline_mm - middle) * inked, [0, 0, 0, 0]
         self._views: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         for k in range(n_views):
             which = k % 4

@@ -67,6 +67,16 @@ def project_vertices(xyz, rotation, translation, lens):
     return px, inverse_z
 
 
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _span(weight, slope, first, last):
+    """Return the part of columns first..last in which `weight + slope * x` is not negative."""
+    if slope > 0:
+        return max(first, int(np.ceil(-weight / slope))), last
+    if slope < 0:
+        return first, min(last, int(np.floor(-weight / slope)))
+    return (first, last) if weight >= 0 else (first, first - 1)
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def visible(px, inverse_z, triangles, x0, y0, height, width, samples):
     """Return which triangle is seen at each sample, and 1/z there.
@@ -107,14 +117,15 @@ def visible(px, inverse_z, triangles, x0, y0, height, width, samples):
         za, zb, zc = inverse_z[a], inverse_z[b], inverse_z[c]
         z_dx = b_dx * (zb - za) + c_dx * (zc - za)
         for y in range(top, bottom + 1):
-            wb = (left - ax) * b_dx + (y - ay) * b_dy
-            wc = (left - ax) * c_dx + (y - ay) * c_dy
-            iz = za + wb * (zb - za) + wc * (zc - za)
-            for x in range(left, right + 1):
-                if wb >= -EDGE and wc >= -EDGE and wb + wc <= 1 + EDGE and iz > nearest[y, x]:
+            wb = EDGE - ax * b_dx + (y - ay) * b_dy  # the three weights at x = 0, each must stay positive
+            wc = EDGE - ax * c_dx + (y - ay) * c_dy
+            first, last = _span(wb, b_dx, left, right)
+            first, last = _span(wc, c_dx, first, last)
+            first, last = _span(1 + 3 * EDGE - wb - wc, -b_dx - c_dx, first, last)
+            iz = za + (wb - EDGE) * (zb - za) + (wc - EDGE) * (zc - za) + first * z_dx
+            for x in range(first, last + 1):
+                if iz > nearest[y, x]:
                     nearest[y, x] = iz
                     seen[y, x] = t
-                wb += b_dx
-                wc += c_dx
                 iz += z_dx
     return seen, nearest

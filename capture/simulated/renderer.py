@@ -55,14 +55,18 @@ class _View:
         rng = np.random.default_rng([*self._seed, 2])
         self._normal = rng.standard_normal(BANK, np.float32)
         self._uniform = rng.random(BANK, np.float32)
+        self._last: tuple[Moment, Float32, Float32] | None = None
 
     def _random(self, frame_id: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng([*self._seed, purpose, frame_id])
 
     def _posed(self, person: Person, moment: Moment) -> tuple[Float32, Float32]:
-        """Return vertices and normals in the color camera's frame."""
-        xyz = person.figure.posed(moment.weights, moment.pose)
-        return xyz, raster.vertex_normals(xyz, person.triangles, person.weld, int(person.weld.max()) + 1)
+        """Return vertices and normals in the color camera's frame; one moment is posed once for all streams."""
+        if self._last is None or self._last[0] != moment:
+            xyz = person.figure.posed(moment.weights, moment.pose)
+            normals = raster.vertex_normals(xyz, person.triangles, person.weld, int(person.weld.max()) + 1)
+            self._last = (moment, xyz, normals)
+        return self._last[1:]
 
     def _board_in(self, camera: Intrinsics, camera_from_color: RigidTransform, rays: Float32, t_s: float):
         """Return the corner (x0, y0) of the board's part of the picture, its ink, cover and depth; and slant."""

@@ -250,23 +250,25 @@ def finish_thermal(temperature_c, taps, pattern_c, normal, start):
     ----------
     temperature_c, pattern_c : (H, W) float32, the scene, and the fixed pattern of the detector
     taps : (2 * R + 1,) float32, one row of the separable blur
-    normal : (K,) float32 bank of random numbers, K a power of two, read from `start`
+    normal : (K,) float32 bank of random numbers, read from `start`
     """
     height, width = temperature_c.shape
     reach = taps.shape[0] // 2
-    last = normal.shape[0] - 1
-    across = np.empty((height, width), np.float32)
+    across = np.zeros((height + 2 * reach, width), np.float32)
+    padded = np.empty(width + 2 * reach, np.float32)
     for y in range(height):
-        for x in range(width):
-            total = 0.0
-            for k in range(-reach, reach + 1):
-                total += taps[k + reach] * temperature_c[y, min(max(x + k, 0), width - 1)]
-            across[y, x] = total
+        padded[:reach], padded[reach + width :] = temperature_c[y, 0], temperature_c[y, width - 1]
+        padded[reach : reach + width] = temperature_c[y]
+        for k in range(taps.shape[0]):
+            across[y + reach] += taps[k] * padded[k : k + width]
+    across[:reach], across[reach + height :] = across[reach], across[reach + height - 1]
     counts = np.empty((height, width), np.uint16)
+    total = np.empty(width, np.float32)
     for y in range(height):
+        at = (start + y * width) % (normal.shape[0] - width)
+        total[:] = pattern_c[y] + np.float32(0.05) * normal[at : at + width]
+        for k in range(taps.shape[0]):
+            total += taps[k] * across[y + k]
         for x in range(width):
-            total = pattern_c[y, x] + 0.05 * normal[(start + y * width + x) & last]
-            for k in range(-reach, reach + 1):
-                total += taps[k + reach] * across[min(max(y + k, 0), height - 1), x]
-            counts[y, x] = np.uint16(min(max((total + 273.15) / 0.04 + 0.5, 0.0), 16383.0))
+            counts[y, x] = np.uint16(min(max((total[x] + np.float32(273.15)) * np.float32(25) + np.float32(0.5), np.float32(0)), np.float32(16383)))
     return counts

@@ -27,6 +27,22 @@ def recorder(master):
     link.close()
 
 
+@pytest.fixture
+def dealer():
+    context = zmq.Context()
+    sockets = []
+
+    def connect(address):
+        sockets.append(context.socket(zmq.DEALER))
+        sockets[-1].connect(address)
+        return sockets[-1]
+
+    yield connect
+    for socket in sockets:
+        socket.close(linger=0)
+    context.term()
+
+
 def command(number, do="arm", **body):
     return Command(id=number, do=do, deadline_ns=1, body=body)
 
@@ -65,15 +81,12 @@ def garbage(n):
             yield json.dumps([{"kind": i}, {"kind": "beat", "extra": 1}, {"id": "x"}, None][i % 4]).encode()
 
 
-def test_malformed_messages_have_no_effect_on_any_socket(master, recorder):
+def test_malformed_messages_have_no_effect_on_any_socket(master, recorder, dealer):
     n = 900
-    context = zmq.Context()
-    commands, pings = context.socket(zmq.DEALER), context.socket(zmq.DEALER)
-    commands.connect(master.address)
-    pings.connect(master.ping_address)
+    commands, pings = dealer(master.address), dealer(master.ping_address)
     for message in garbage(n):
         commands.send(message)
-        pings.send(message)
+        pings.send(message + b"never as long as a ping")
     commands.send_multipart([b"two", b"parts"])
     commands.send(Report(kind="hello").model_dump_json().encode())
     reports = []
@@ -82,9 +95,6 @@ def test_malformed_messages_have_no_effect_on_any_socket(master, recorder):
     assert [report.kind for _, report in reports] == ["hello"]
     assert master.n_malformed == n + 1
     assert not pings.poll(100)
-    for socket in (commands, pings):
-        socket.close(linger=0)
-    context.term()
     measured = ping(master, recorder)
     assert len(measured) >= 8
 

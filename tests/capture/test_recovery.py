@@ -90,9 +90,7 @@ def test_a_take_whose_master_died_is_closed_with_the_counts_of_its_files(make_se
     assert record.recorders["kinect"].files == (KINECT,)
 
 
-def test_frames_lost_before_a_crash_are_taken_from_the_last_counters(
-    tmp_path, make_session, make_frame, small
-):
+def test_frames_lost_before_a_crash_are_taken_from_the_last_counters(make_session, make_frame, small):
     path = make_session(recorders={"kinect": (small.depth,)}, n_ticks=3, finish=False)
     writer = SessionWriter(path, recorder="thermal", specs=(small.thermal,))
     writer.finish()

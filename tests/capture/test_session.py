@@ -27,7 +27,7 @@ def test_every_frame_comes_back_with_its_times_and_its_pixels(make_session, make
     assert session.frame(Stream.COLOR, 7).pixels.shape == small.color.shape
 
 
-def test_the_index_holds_the_times_of_the_frames(make_session, make_frame, small):
+def test_the_index_holds_the_times_of_the_frames(make_session):
     session = open_session(make_session(n_ticks=9))
     index = session.index(Stream.DEPTH)
     assert len(index) == 9
@@ -36,7 +36,7 @@ def test_the_index_holds_the_times_of_the_frames(make_session, make_frame, small
     np.testing.assert_array_equal(index.device_time_ns, index.host_time_ns)
 
 
-def test_device_and_host_time_are_kept_apart(tmp_path, make_session, make_frame, small):
+def test_device_and_host_time_are_kept_apart(make_session, make_frame, small):
     path = make_session(n_ticks=1)
     writer = SessionWriter(path, recorder="late", specs=(small.depth,))
     writer.begin({}, now_ns=0)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mavfer.capture.session import open_session, read_record, write_record
+from mavfer.capture.session_writer import SessionWriter
 from mavfer.capture.streams import Stream
 from mavfer.capture.synchronize import nearest_per_tick, runs_of, summary_ms, synchronize
 
@@ -97,11 +98,9 @@ def test_runs_cover_exactly_what_is_true(flags):
 
 
 @pytest.mark.parametrize("repeat", ["time", "id"])
-def test_repeated_frames_are_a_problem(tmp_path, make_session, make_frame, small, repeat):
+def test_repeated_frames_are_a_problem(make_session, make_frame, small, repeat):
     path = make_session(recorders={"thermal": (small.thermal,)}, n_ticks=3)
     (path / "thermal.0000.mcap").unlink()
-    from mavfer.capture.session_writer import SessionWriter
-
     ticks = read_record(path).plan.ticks_ns().tolist()
     writer = SessionWriter(path, recorder="thermal", specs=(small.thermal,))
     for i, t_ns in zip((0, 1, 1 if repeat == "id" else 2), ticks, strict=True):

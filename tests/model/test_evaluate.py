@@ -54,7 +54,7 @@ def test_the_constant_is_the_mean_training_label_and_has_no_agreement(trained: P
     training = open_dataset(trained / "dataset").split("train")
     labels = np.concatenate([s.read("valence") for s in training])
     truth = np.concatenate([s.truth["valence"] for s in evaluation.sessions])
-    constant = constant_prediction(labels, len(truth))
+    constant = constant_prediction(float(labels.mean(dtype=np.float64)), len(truth))
     assert evaluation.constant["valence"] == pytest.approx(metrics.scores(constant, truth), abs=1e-6)
     assert evaluation.constant["valence"]["ccc"] == pytest.approx(0, abs=1e-12)
 

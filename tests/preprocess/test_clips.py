@@ -231,3 +231,15 @@ def test_a_writer_refuses_rows_of_another_shape(tmp_path: Path) -> None:
         SessionWriter(tmp_path / "s.h5", n_frames=2, size_px=SIZE_PX, streams=STREAMS) as writer,
     ):
         writer.write(0, {"depth": np.zeros((2, 5, 5), np.uint16)})
+
+
+def test_the_golden_dataset_of_schema_1_reads_for_ever() -> None:
+    dataset = verify_dataset(Path(__file__).with_name("golden") / "dataset-v1")
+    (session,) = dataset.sessions
+    assert (session.id, session.subject, session.split, session.n_frames) == ("take", "S01", "test", 20)
+    assert dataset.record.sessions[1].fate == "failed"
+    for name in column_layout(size_px=32, streams=STREAMS):
+        column = session.read(name)
+        counted = np.arange(20) % 2 if column.dtype == bool else np.arange(20)
+        np.testing.assert_array_equal(column.reshape(20, -1)[:, 0], counted)
+    np.testing.assert_allclose(session.read("raters_valence", 5, 6)[:, 0], [0.05, 0.25])

@@ -1,0 +1,59 @@
+"""The commands of the annotate stage: simulate-raters."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .trace import DIMENSIONS, Trace
+
+
+def simulate_raters(
+    sessions: Annotated[list[Path], typer.Argument(metavar="SESSION...", help="Simulated sessions.")],
+    out: Annotated[Path, typer.Option(help="The folder that gets the traces.")],
+    raters: Annotated[int, typer.Option(help="How many rate each session.", min=1, max=50)] = 3,
+    seed: Annotated[int, typer.Option(help="Another seed is other raters.", min=0)] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace traces that stand there.")] = False,
+) -> None:
+    """Rate simulated sessions with simulated raters: late, biased, noisy, with gaps."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..capture.session import read_record
+    from ..capture.simulated.truth import read_truth, truth_path
+    from ..output import require_free
+    from .simulated import simulated_traces
+    from .trace import write_trace
+
+    rated = []
+    for path in sessions:
+        session = read_record(path).id
+        traces = simulated_traces(read_truth(truth_path(path)), session=session, seed=seed, n_raters=raters)
+        for trace in traces:
+            require_free(out / f"{trace.stem}.csv", overwrite=overwrite)
+        rated.append((session, traces))
+    table = Table("session (simulated)", "dimension", box=None, pad_edge=False)
+    for heading in ("raters", "above 0", "MSE", "CC", "CCC", "alpha"):
+        table.add_column(heading, justify="right")
+    for session, traces in rated:
+        for trace in traces:
+            write_trace(out, trace, overwrite=overwrite)
+        for dimension in DIMENSIONS:
+            table.add_row(session, dimension, *_agreement_cells(traces, dimension))
+    Console(highlight=False).print(table)
+    typer.echo(f"wrote {sum(len(traces) for _, traces in rated)} traces: {out}")
+
+
+def _agreement_cells(traces: tuple[Trace, ...], dimension: str) -> list[str]:
+    """Return one dimension's row: number of raters, share above 0, and the mean over pairs of raters."""
+    import numpy as np
+
+    from .agreement import agreement
+    from .fusion import gold_standard
+
+    of_dimension = [trace for trace in traces if trace.dimension == dimension]
+    end_s = max(float(trace.time_s[-1]) for trace in of_dimension)
+    gold = gold_standard(of_dimension, np.arange(0, end_s, 0.25))
+    found = agreement(gold.per_rater)
+    numbers = (found.mse, found.pearson, found.ccc, found.alpha)
+    return [str(len(of_dimension)), f"{found.positive:.0%}", *(f"{number:.2f}" for number in numbers)]
