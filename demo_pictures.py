@@ -102,6 +102,18 @@ def with_landmarks(pixels: NDArray[np.uint8], landmarks_px: NDArray, region: Reg
     return drawn
 
 
+def with_corners(pixels: NDArray[np.uint8], corners_px: NDArray, region: Region) -> NDArray[np.uint8]:
+    """Return a picture of `region` (any size) with corners (N, 2) drawn as dots, colored by their order."""
+    drawn = np.ascontiguousarray(pixels).copy()
+    factor = drawn.shape[1] / (region[2] - region[0])
+    colors = colored(np.arange(len(corners_px)), colormap="plasma", low=0, high=len(corners_px))
+    for (x, y), color in zip((corners_px - region[:2] + 0.5) * factor - 0.5, colors, strict=True):
+        center = (round(float(x)), round(float(y)))
+        cv2.circle(drawn, center, 5, (255, 255, 255), -1, cv2.LINE_AA)
+        cv2.circle(drawn, center, 4, tuple(int(c) for c in color), -1, cv2.LINE_AA)
+    return drawn
+
+
 def laid_over(
     color: NDArray[np.uint8], overlay: NDArray[np.uint8], seen: NDArray[np.bool_], *, share: float = 0.7
 ) -> NDArray[np.uint8]:
@@ -144,6 +156,7 @@ def draw_ratings(figure: Figure, panels: Sequence[RatingPanel]) -> None:
         axis.plot(*panel.mean, color=BLUE, linewidth=2.6, label="mean of the raters")
         axis.set_ylabel(panel.dimension)
         _unit_axis(axis)
+    axes[-1].set_xlim(0, float(panels[-1].truth[0][-1]))  # raters, being late, go on after the end
     axes[-1].set_xlabel("seconds")
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, ncols=len(names), loc="outside upper left")
@@ -173,15 +186,8 @@ def draw_scores(figure: Figure, models: Sequence[str], scores: Mapping[str, Sequ
     for axis, (dimension, values) in zip(axes, scores.items(), strict=True):
         axis.barh(place, values, height=0.6, color=[BLUE, *[SOFT] * (len(models) - 1)])
         for y, value in zip(place, values, strict=True):
-            side = 4 if value >= 0 else -4
-            axis.annotate(
-                f"{value:.2f}",
-                (value, y),
-                xytext=(side, 0),
-                textcoords="offset points",
-                va="center",
-                ha="left" if value >= 0 else "right",
-            )
+            at = (max(0.0, value), y)
+            axis.annotate(f"{value:.2f}", at, xytext=(4, 0), textcoords="offset points", va="center")
         axis.set_yticks(place, models)
         axis.set_xlim(min(0.0, *values) - 0.1, 1.0)
         axis.axvline(0, color=SOFT, linewidth=0.8)

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
+from . import demo_moment, demo_recorded
 from . import demo_pictures as draw
-from . import demo_recorded as recorded
 from .annotate.trace import DIMENSIONS, read_traces
+from .calibrate.board import Board
 from .calibrate.calibration import Calibration
 from .capture.master import truth_path
 from .capture.simulated.truth import read_truth
 from .capture.synchronize import SyncReport
-from .demo_stages import StageTime
+from .demo_stages import BOARD, RATER_LAG_S, StageTime
 from .demo_truth import CalibrationErrors
 from .model.attention import attention_maps
 from .model.evaluate import Evaluation
@@ -29,6 +30,8 @@ from .report import Page, Picture, Share
 MODEL_NAMES = {"mran": "MRAN", "uran": "URAN (color only)", "early-fusion": "early fusion"}
 N_ATTENTION = 8
 N_FRAMES_CLIP = 16
+EVEN_TIMES = 3.0
+"""Attention, in multiples of an even map's, that is drawn bright at the least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,15 @@ def write_report(path: Path, results: DemoResults) -> None:
     """Write the demo's page to `path`."""
     page = Page("A face, four streams, valence and arousal", _subtitle(results), mark="simulated")
     dataset = open_dataset(results.dataset)
-    moment = recorded.find_moment(results.sessions, results.calibration, dataset)
+    moment = demo_moment.find_moment(results.sessions, results.calibration, dataset)
     add_opening(page, results, moment)
-    recorded.add_streams(page, moment)
-    recorded.add_overlays(page, moment, results.calibration)
-    recorded.add_sessions(page, results.recorded, results.sync, dataset)
-    recorded.add_calibration(page, results.calibration, results.errors)
-    recorded.add_faces(page, results.sessions, dataset, n_shown=2 if results.quick else 4)
+    demo_moment.add_streams(page, moment)
+    demo_moment.add_overlays(page, moment, results.calibration)
+    demo_recorded.add_sessions(page, results.recorded, results.sync, dataset)
+    demo_recorded.add_calibration(
+        page, results.board, Board.parse(BOARD), results.calibration, results.errors
+    )
+    demo_recorded.add_faces(page, results.sessions, dataset, n_shown=2 if results.quick else 4)
     add_ratings(page, results, dataset)
     add_predictions(page, results)
     add_attention(page, results, dataset)
@@ -86,19 +91,19 @@ def write_report(path: Path, results: DemoResults) -> None:
     page.write(path)
 
 
-def add_opening(page: Page, results: DemoResults, moment: recorded.Moment) -> None:
+def add_opening(page: Page, results: DemoResults, moment: demo_moment.Moment) -> None:
     """Open with the face in four streams and the figures that matter most."""
     page.pictures(
         [
             Picture(picture.pixels, alt=picture.alt, label=picture.label)
-            for picture in recorded.stream_pictures(
+            for picture in demo_moment.stream_pictures(
                 moment, results.calibration, aspect=0.8, factor=2.3, width=420
             )
         ],
         per_row=4,
     )
-    frames = sum(recorded.frames_stored(results.sync).values())
-    lost = sum(recorded.frames_lost(results.recorded, results.sync).values())
+    frames = sum(demo_recorded.frames_stored(results.sync).values())
+    lost = sum(demo_recorded.frames_lost(results.recorded, results.sync).values())
     error_px = results.errors.depth_to_color_px.median
     page.tiles(
         {
@@ -118,7 +123,7 @@ def add_opening(page: Page, results: DemoResults, moment: recorded.Moment) -> No
     if results.quick:
         words += (
             "This is the quick road: few, short sessions and a few passes of training. Its scores mean "
-            "little; `mavfer demo` without --quick takes the whole road.",
+            "little; mavfer demo without --quick takes the whole road.",
         )
     page.note("Everything here is simulated", *words)
 
@@ -127,7 +132,8 @@ def add_ratings(page: Page, results: DemoResults, dataset: Dataset) -> None:
     """Plot what the raters of one session said, their mean, and what was to be rated."""
     page.section(
         "Three raters and their mean",
-        "Each rater follows late, in whole steps, with a bias and with gaps; their mean is the label.",
+        "Each rater follows late, in whole steps, with a bias and with gaps. Their mean, moved back by "
+        f"{RATER_LAG_S:g} seconds, is the label.",
     )
     source = dataset.sessions[0]
     truth = read_truth(truth_path(next(p for p in results.sessions if p.name == source.session_id)))
@@ -174,7 +180,10 @@ def add_predictions(page: Page, results: DemoResults) -> None:
 
 def add_attention(page: Page, results: DemoResults, dataset: Dataset) -> None:
     """Show where MRAN and URAN look over one clip of two unseen subjects (the paper's Fig. 10)."""
-    page.section("Where the networks look", "Attention over the frames of one clip; bright is a high weight.")
+    page.section(
+        "Where the networks look",
+        "Attention over one clip: dark is little, bright is three times an even share or more.",
+    )
     for source in dataset.split("test")[:2]:
         starts = windows(source, length=N_FRAMES_CLIP, step=N_FRAMES_CLIP // 2)
         if not starts:
@@ -189,7 +198,7 @@ def add_attention(page: Page, results: DemoResults, dataset: Dataset) -> None:
         ]
         for model in ("mran", "uran"):
             maps = attention_maps(results.runs[model], source, start)[picked]
-            brightest = float(np.quantile(maps, 0.995))
+            brightest = max(EVEN_TIMES, float(np.quantile(maps, 0.995)))  # an even map stays dim
             over = [
                 draw.attention_over(crop, weights, brightest=brightest)
                 for crop, weights in zip(crops, maps, strict=True)
@@ -245,8 +254,11 @@ def add_times(page: Page, results: DemoResults) -> None:
         ]
         for stage in results.stages
     ]
+    rows.append(["all", f"{total:.1f}", "", "", ""])
     page.table(
-        ["stage", "seconds", "worked through", "per second", "share of the time"], rows, caption="Stages"
+        ["stage", "seconds", "worked through", "per second", "share of the time"],
+        rows,
+        caption="Seconds of each stage, on simulated sessions",
     )
 
 

@@ -21,6 +21,7 @@ DETECTION_WIDTH_PX = (768, 960)  # pictures are brought between these widths bef
 STRETCH_PERCENTILES = (1.0, 99.0)
 FIT_RADIUS_SQUARES = 0.45  # the saddle is fitted within this share of the smallest square
 FIT_STEPS = 6
+WEAKEST_SADDLE = 0.05  # share of the median curvature (of its determinant) that every saddle must have
 FIT_MOVE_SQUARES = 0.5  # a corner that the fit moves farther than this was not found
 
 
@@ -156,7 +157,7 @@ def refine_corners(image: NDArray, corners_px: Float, board: Board) -> Float | N
         samples = cv2.remap(smooth, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         a, b, c, d, e, _ = quadric_from_samples @ samples.T.astype(np.float64)
         determinant = 4 * a * c - b * b
-        if not np.all(determinant < 0):
+        if not np.all(determinant < 0) or determinant.max() > WEAKEST_SADDLE * np.median(determinant):
             return None
         step = np.stack([b * e - 2 * c * d, b * d - 2 * a * e], axis=-1) / determinant[:, None]
         corner_px = corner_px + np.clip(step, -0.5 * radius, 0.5 * radius)

@@ -72,22 +72,24 @@ def face_errors_px(refinement: Refinement) -> dict[str, float]:
     return errors
 
 
-def require_determined(
-    *, rms_px: Mapping[str, float], covered: Mapping[str, float], face_error_px: Mapping[str, float]
-) -> None:
-    """Raise CalibrationError where the views contradict each other or leave the geometry open.
-
-    Parameters
-    ----------
-    rms_px, covered : by camera, residual and coverage
-    face_error_px : as `face_errors_px` returns
-    """
+def require_agreement(rms_px: Mapping[str, float]) -> None:
+    """Raise CalibrationError where a camera's typical residual shows that no rigid rig explains the views."""
     for name, value in rms_px.items():
         if value > MAX_RMS_PX:
             raise CalibrationError(
                 f"the cameras do not agree on one geometry: the {name} corners lie {value:.1f} px off "
                 f"(wanted at most {MAX_RMS_PX} px); check --board, that no camera moved, none is mirrored"
             )
+
+
+def require_determined(*, covered: Mapping[str, float], face_error_px: Mapping[str, float]) -> None:
+    """Raise CalibrationError where the views leave the geometry open.
+
+    Parameters
+    ----------
+    covered : coverage by camera
+    face_error_px : as `face_errors_px` returns
+    """
     for name, share in covered.items():
         if share < MIN_COVERAGE:
             raise CalibrationError(

@@ -15,7 +15,7 @@ from ..errors import CalibrationError
 from .board import Board
 from .calibration import Calibration, ViewResidual, camera_name
 from .depth_shift import depth_shift_mm
-from .gates import coverage, face_errors_px, require_determined
+from .gates import coverage, face_errors_px, require_agreement, require_determined
 from .refine import Refinement, RigGeometry, Sightings, refine
 from .start import first_guess
 from .views import BoardView, find_views, select_views
@@ -26,6 +26,7 @@ FIRST_NOISE_PX = 0.2
 MIN_NOISE_PX = 0.005
 OUTLIER_RATIO = 4.0  # a view with this many times the camera's median residual is left out
 OUTLIER_FLOOR_PX = 0.1
+MAX_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +113,17 @@ def solve_views(
     kept = {(i, name) for i, view in enumerate(start.views) for name in view.corners_px}
     residuals: dict[tuple[int, str], ViewResidual] = {}
     geometry, noise_px = start.geometry, dict.fromkeys(size_px, FIRST_NOISE_PX)
-    while True:
+    for _ in range(MAX_ROUNDS):
         refinement, noise_px = _refined(geometry, start.views, kept, noise_px, board)
         geometry = refinement.geometry
         outliers = _measure(geometry, start.views, kept, board, residuals)
+        require_agreement({name: _typical_px(residuals, kept, name) for name in size_px})
         if not outliers:
             break
         kept -= outliers
+    else:
+        refinement, _ = _refined(geometry, start.views, kept, noise_px, board)
+        geometry = refinement.geometry
     solution = Solution(
         geometry=geometry,
         views=start.views,
@@ -133,9 +138,7 @@ def solve_views(
         },
         face_error_px=face_errors_px(refinement),
     )
-    require_determined(
-        rms_px=solution.rms_px, covered=solution.coverage, face_error_px=solution.face_error_px
-    )
+    require_determined(covered=solution.coverage, face_error_px=solution.face_error_px)
     return solution
 
 
@@ -186,6 +189,13 @@ def _measure(
             if not used:
                 outliers.add((i, name))
     return outliers
+
+
+def _typical_px(
+    residuals: Mapping[tuple[int, str], ViewResidual], kept: set[tuple[int, str]], name: str
+) -> float:
+    """Return the median residual of one camera's kept pictures."""
+    return float(np.median([residuals[key].rms_px for key in kept if key[1] == name]))
 
 
 def _rms(values: Sequence[float]) -> float:

@@ -22,6 +22,7 @@ from .views import BoardView
 Float = NDArray[np.float64]
 MIN_VIEWS = 8
 MIN_SHARED_VIEWS = 6
+MAX_FOCAL_ERROR = 0.03  # of one camera by itself; a good session leaves 0.1 %
 AGREEMENT_POINTS_MM = np.array([[0.0, 0.0, 1000.0], [200.0, 0.0, 1000.0], [0.0, 200.0, 1000.0]])
 VOTE_LIMIT_MM = 100.0  # a view that disagrees by more counts no more against a pose
 
@@ -86,13 +87,18 @@ def _calibrate_alone(
     points = board.points_mm.astype(np.float32)
     corners = [views[i].corners_px[name].astype(np.float32).reshape(-1, 1, 2) for i in seen]
     try:
-        _, matrix, distortion, rotations, translations = cv2.calibrateCamera(
+        _, matrix, distortion, rotations, translations, deviations, _, _ = cv2.calibrateCameraExtended(
             [points] * len(seen), corners, size_px, np.empty(0), np.empty(0)
         )
-    except cv2.error as error:
+        focal_error = float(np.ravel(deviations)[0] / matrix[0, 0])
+    except cv2.error:
+        focal_error = np.inf
+        matrix, distortion, rotations, translations = np.eye(3), np.zeros(5), (), ()
+    if not focal_error < MAX_FOCAL_ERROR:
         raise CalibrationError(
-            f"the {len(seen)} views do not determine the {name} camera ({error.err}); tilt the board more"
-        ) from error
+            f"the {len(seen)} views leave the focal length of the {name} camera open by {focal_error:.0%} (wanted "
+            f"{MAX_FOCAL_ERROR:.0%}); tilt the board more, up to 40 degrees each way"
+        )
     k1, k2, p1, p2, k3 = (float(value) for value in np.ravel(distortion)[:5])
     fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
     intrinsics = Intrinsics(*size_px, fx, fy, cx, cy, (k1, k2, p1, p2, k3))

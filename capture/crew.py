@@ -21,6 +21,7 @@ LOST_S = 15.0
 """A recorder that says nothing for SILENT_S is shown as silent, one for LOST_S is given up."""
 STAY_EVERY_S = 0.5
 LISTEN_S = 0.05
+UNREACHABLE_S = 1.0
 QUIT_TIMEOUT_S = 5.0
 
 
@@ -96,12 +97,16 @@ class Crew:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.end()
+        self._link.close()
+        self._folder.cleanup()
+
+    def end(self) -> None:
+        """Tell every recorder to quit and wait for its process; harmless when called twice."""
         self.command_living("quit", {})
         end_s = time.monotonic() + QUIT_TIMEOUT_S
         for member in self._members.values():
             _end(member.process, end_s)
-        self._link.close()
-        self._folder.cleanup()
 
     @property
     def ping_address(self) -> str:
@@ -167,8 +172,7 @@ class Crew:
         while missing := [name for name in self._members if (name, command.id) not in self._answers]:
             if time.monotonic() - sent_s > RETRY_S:
                 sent_s = time.monotonic()
-                for name in missing:
-                    self._link.send(name, command)
+                self._send(command, missing)
             self.listen(LISTEN_S)
             self._raise_if_gone()
             if time.monotonic() > end_s:
@@ -187,12 +191,12 @@ class Crew:
         """Send a command to every recorder that is still there; answers are not waited for."""
         until_ns = time.monotonic_ns() + 10_000_000_000
         command = Command(id=0 if do == "stay" else next(self._ids), do=do, deadline_ns=until_ns, body=body)
-        for name, member in self._members.items():
-            if member.said_hello and member.process.poll() is None:
-                try:
-                    self._link.send(name, command)
-                except RecordError as error:
-                    member.gone = member.gone or str(error)
+        living = [
+            name
+            for name, member in self._members.items()
+            if member.said_hello and member.process.poll() is None
+        ]
+        self._send(command, living)
 
     def listen(self, timeout_s: float) -> None:
         """Take in what the recorders report, tell them that the master is there, and see who is gone."""
@@ -216,6 +220,18 @@ class Crew:
                 member.gone = f"ended by itself ({_cause(status)}{_last_line(member.log)})"
             elif member.beat and time.monotonic() - member.heard_s > LOST_S and not member.finished:
                 member.gone = member.gone or f"was silent for {LOST_S:g} s"
+
+    def _send(self, command: Command, names: list[str]) -> None:
+        """Send a command; a recorder out of reach is given a moment to be found dead, with its reason."""
+        for name in names:
+            member = self._members[name]
+            try:
+                self._link.send(name, command)
+            except RecordError:
+                try:
+                    member.process.wait(UNREACHABLE_S)
+                except subprocess.TimeoutExpired:
+                    member.gone = member.gone or "cannot be reached"
 
     def _raise_if_gone(self) -> None:
         gone = [f"recorder {name!r} {member.gone}" for name, member in self._members.items() if member.gone]

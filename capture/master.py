@@ -156,11 +156,17 @@ class _Take:
     ) -> TakeReport:
         """Carry the take out; see `record`."""
         self._open()
-        with Place(self._path, overwrite=overwrite) as place:
+        place = Place(self._path, overwrite=overwrite)
+        place.make()
+        try:
             write_record(self._path, self._record)
             self._crew.command_all("arm", {"folder": str(self._path)}, timeout_s=STEP_TIMEOUT_S)
             self._start()
-            place.keep()
+        except BaseException:
+            self._crew.end()
+            place.undo()
+            raise
+        place.keep()
         stopped = self._watch(on_progress, on_status)
         report = self._close()
         self._write_truth(overwrite=overwrite)

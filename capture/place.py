@@ -15,14 +15,10 @@ class Place:
     def __init__(self, path: Path, *, overwrite: bool) -> None:
         self._path = path
         self._overwrite = overwrite
-        self._kept = False
         self._aside = path.with_name(f".{path.name}.replaced")
 
-    def keep(self) -> None:
-        """The take has started: what is in the folder now stays."""
-        self._kept = True
-
-    def __enter__(self) -> "Place":
+    def make(self) -> None:
+        """Make the folder; raises OutputError if it must not or cannot be made."""
         require_place(self._path, overwrite=self._overwrite)
         try:
             if (self._path / RECORD_NAME).is_file():
@@ -31,12 +27,13 @@ class Place:
             self._path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot make the session folder ({error.strerror}): {self._path}") from error
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._kept:
-            _remove(self._aside)
-            return
+    def keep(self) -> None:
+        """The take has started: let the old session go."""
+        _remove(self._aside)
+
+    def undo(self) -> None:
+        """The take did not start: remove what was made, once nobody writes there, and put the old back."""
         _remove(self._path)
         if self._aside.is_dir():
             self._aside.rename(self._path)

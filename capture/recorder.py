@@ -86,8 +86,8 @@ class Recorder:
             while not self._told_to_quit and not self._terminated.is_set():
                 command = self._link.receive(min(0.05, BEAT_EVERY_S))
                 if command is not None:
-                    heard_s = time.monotonic()
                     self._obey(command)
+                    heard_s = time.monotonic()  # after the command: opening a camera takes its time
                 self._look_after_take()
                 if time.monotonic() - beat_s > BEAT_EVERY_S:
                     beat_s = time.monotonic()

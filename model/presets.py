@@ -100,7 +100,7 @@ def recipe_of(config: TrainConfig) -> Recipe:
         epochs=config.epochs,
         steps=6000 if full else 1000,
         batch=config.batch or (8 if full and config.model == "uran" else 4),
-        lr=config.lr or (1e-4 if full else 1e-3),
+        lr=config.lr or (1e-4 if full else 7e-4),
         precision=config.precision or "fp32",
     )
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..calibrate.calibration import Calibration
-from ..calibrate.warp import carry
 from ..capture.streams import Stream
 from .record import Align
 
@@ -241,10 +240,8 @@ def plane_depth(landmarks_px: NDArray, *, focal_px: float) -> float:
     return float(focal_px * EYE_DISTANCE_MM * scale)
 
 
-def carried_landmarks(
-    landmarks_px: NDArray, z_mm: Float | None, calibration: Calibration, *, into: Stream
-) -> Float:
-    """Return where the landmarks (68, 2) of the color picture lie in the picture of another stream.
+def face_in_space(landmarks_px: NDArray, z_mm: Float | None, calibration: Calibration) -> Float:
+    """Return the landmarks (68, 2) of the color picture as points (68, 3), mm, in the color camera's frame.
 
     Parameters
     ----------
@@ -252,4 +249,13 @@ def carried_landmarks(
     """
     if z_mm is None:
         z_mm = np.full(len(landmarks_px), plane_depth(landmarks_px, focal_px=calibration.color.fx))
-    return carry(np.asarray(landmarks_px, np.float64), z_mm, calibration, into)
+    return calibration.color.unproject(landmarks_px, z_mm)
+
+
+def seen_by(stream: Stream, xyz_mm: Float, calibration: Calibration) -> Float:
+    """Return where points (N, 3) of the color camera's frame lie in the picture of `stream`, (N, 2) pixels.
+
+    With `face_in_space` this is `calibrate.warp.carry`; apart, because the first half is the dear one (1 ms)
+    and serves infrared and thermal alike.
+    """
+    return calibration.camera_of(stream).project(calibration.from_color(stream).apply(xyz_mm))

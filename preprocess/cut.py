@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..calibrate.calibration import Calibration
 from ..calibrate.warp import DepthWarp
 from ..capture.streams import Stream, StreamSpec
-from ..errors import CalibrationError, SessionError
+from ..errors import SessionError
 from . import align
 from .clips import column_layout
 from .faces import Face, FaceFollower
@@ -84,17 +84,17 @@ class RowCutter:
             reasons[Stream.DEPTH] = Reason.OK if found else Reason.NO_DEPTH
             if found:
                 row["depth"] = crop
-        for stream in (Stream.INFRARED, Stream.THERMAL):
-            if stream in pictures and self._calibration is not None:
-                reasons[stream] = self._fill_carried(row, stream, pictures[stream], face, z_mm)
+        carried = [stream for stream in (Stream.INFRARED, Stream.THERMAL) if stream in pictures]
+        if carried and self._calibration is not None:
+            xyz_mm = align.face_in_space(face.landmarks_px, z_mm, self._calibration)
+            for stream in carried:
+                points = align.seen_by(stream, xyz_mm, self._calibration)
+                filled = self._fill_carried(row, stream, pictures[stream], points)
+                reasons[stream] = Reason.PLANE if filled is Reason.OK and z_mm is None else filled
         return reasons
 
-    def _fill_carried(
-        self, row: Row, stream: Stream, picture: NDArray, face: Face, z_mm: NDArray | None
-    ) -> Reason:
-        if self._calibration is None:
-            raise CalibrationError(f"wanted a calibration to find the face in stream {stream.value!r}")
-        points = align.carried_landmarks(face.landmarks_px, z_mm, self._calibration, into=stream)
+    def _fill_carried(self, row: Row, stream: Stream, picture: NDArray, points: NDArray) -> Reason:
+        """Cut the face with landmarks `points` (68, 2) out of a picture that is not color's."""
         if not np.all(np.isfinite(points[align.INNER])):
             return Reason.OUT_OF_VIEW
         transform = align.face_transform(points, size_px=self._size_px, align=self._mode)
@@ -107,7 +107,7 @@ class RowCutter:
         else:
             row[stream.value] = align.cut(picture, transform, self._size_px)
         row[f"transforms_{stream}"] = transform.astype(np.float32)
-        return Reason.OK if z_mm is not None else Reason.PLANE
+        return Reason.OK
 
 
 def centikelvin_per_count(spec: StreamSpec) -> float:

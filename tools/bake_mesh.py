@@ -1,15 +1,13 @@
-"""The head's mesh for bake_head.py: cropped, split into parts, laid out in one texture; eyeballs and long hair."""
+"""The head's mesh for bake_head.py: cropped, in parts, over one texture; eyeballs, teeth and long hair."""
 
 import numpy as np
 
 from mavfer.capture.simulated.head import CLOTH, EYES, HEAD_COLUMNS, MANTLE, SKIN, TEETH, TONGUE
 from mavfer.capture.simulated.raster import vertex_normals, visible
+from mavfer.capture.simulated.textures import EYE_PLACE, EYE_REACH_DEG, TEETH_PLACE
 
-ATLAS_PX = 1024  # side of the texture that the uv are laid out for
 BUST_MM = 400.0  # the bust is cut this far below the eyes; the table hides the cut
-EYE_PLACE = (0.925, 0.20, 0.066)  # middle and radius of the eyeball's texture in the atlas
-TEETH_PLACE = (0.87, 0.01, 0.12, 0.04)  # left, top, width, height of the teeth's texture in the atlas
-EYE_REACH = 0.72 * np.pi  # how far round from the pupil the eyeball is modelled, radians
+EYE_REACH = np.radians(EYE_REACH_DEG)  # how far round from the pupil the eyeball is modelled
 
 
 class Mesh:
@@ -142,7 +140,12 @@ def _mantle():
     wave = 1.8 * np.sin(31 * around + 1.0) + 1.2 * np.sin(57 * around + 2.0 + 3 * fall)
     wide = 66 + 26 * step(0.0, 0.3) - 4 * step(0.55, 1.0) + wave * step(0.1, 0.5)
     deep = 84 + 24 * step(0.0, 0.3) - 14 * step(0.55, 1.0) + wave * step(0.1, 0.5)
-    y = -70 + 262 * fall + 10 * np.cos(2.2 * around) * step(0.7, 1.0) + 4 * np.sin(23 * around) * step(0.8, 1.0)
+    y = (
+        -70
+        + 262 * fall
+        + 10 * np.cos(2.2 * around) * step(0.7, 1.0)
+        + 4 * np.sin(23 * around) * step(0.8, 1.0)
+    )
     outer = np.stack([wide * np.sin(angle), y, 82 + deep * np.cos(angle)], axis=-1).reshape(-1, 3)
     middle = np.array([0.0, 0.0, 82.0])
     inner = middle + (outer - middle) * (0.97, 1.0, 0.97)

@@ -141,11 +141,11 @@ def _stretch(coarse: NDArray[np.float64], size: int, step: int, *, axis: int) ->
 
 
 class BoardProgramme:
-    """Where the board is over time: held, moved, held, so that every camera sees it in every part of its picture.
+    """Where the board is over time: held, moved, held; every camera sees it in every part of its picture.
 
-    The views are aimed in turn at the thermal, the depth and the color camera: the board's middle goes through
-    a spread sequence of places in that camera's picture (Halton), out to its edges, at 0.5 to 1.3 m and
-    tilts of up to 40 degrees; the place is taken back until the whole pattern is inside.
+    The views are aimed in turn at the thermal, the depth and the color camera: the board's middle goes
+    through a spread sequence of places in that camera's picture (Halton), out to its edges, at 0.5 to 1.3 m
+    and tilts of up to 40 degrees; the place is taken back until the whole pattern is inside.
     """
 
     def __init__(self, rig: SimulatedRig, target: FlatTarget, *, seconds: float, seed: int) -> None:
@@ -188,19 +188,19 @@ def _view(camera: Intrinsics, camera_from_color: RigidTransform, outline, *, ord
     color_from_camera = camera_from_color.inverse()
     distance = 520 + 780 * _halton(order, 13) ** 1.3
     spread = np.array([_halton(order, 2), _halton(order, 3)]) * 2 - 1
-    for _ in range(40):
+    while True:
         aim = np.array([camera.width, camera.height]) * (0.5 + 0.5 * spread)
-        at = color_from_camera.apply(camera.unproject(aim, np.float64(distance)))
+        at = color_from_camera.apply(camera.unproject(aim, np.array(distance)))
         pose = RigidTransform.from_rotation_vector(tilt, np.zeros(3))
         color_from_plate = RigidTransform(pose.rotation, at - pose.rotation @ middle)
         corners = camera_from_color.apply(color_from_plate.apply(outline))
         px = camera.project(corners)
         margin = np.minimum(px, np.array([camera.width, camera.height]) - 1 - px).min()
-        if np.all(np.isfinite(px)) and margin > 3 and corners[:, 2].min() > 250:
+        fits = np.all(np.isfinite(px)) and margin > 3 and corners[:, 2].min() > 250
+        if fits or np.abs(spread).max() < 0.05:
             return tilt, color_from_plate.translation_mm
         spread = spread * 0.93
         distance = min(distance * 1.02, 1300)
-    return tilt, color_from_plate.translation_mm
 
 
 def _halton(index: int, base: int) -> float:

@@ -97,7 +97,9 @@ class _Simulated(ABC):
     def grab(self, timeout_s: float) -> Capture:
         """Wait for the next frame; raises CameraError when none came in time."""
         if self._first_tick_ns is None or not self._opened():
-            raise CameraError(f"wanted a streaming camera, found a stopped one; call start() first: {self._name}")
+            raise CameraError(
+                f"wanted a streaming camera, found a stopped one; call start() first: {self._name}"
+            )
         now_ns = self._clock.now_ns()
         self._drop_what_no_queue_holds(now_ns)
         number = self._next
@@ -138,7 +140,9 @@ class _Simulated(ABC):
         """Return when a frame arrives on the host; frames arrive in order."""
         rng = np.random.default_rng([*self._seed, 11, self._timing.device, FIRST_FRAME_ID + number])
         late_s = min(float(rng.exponential(self._timing.jitter_s)), 0.8 * self._period_s)
-        return (self._first_tick_ns or 0) + round((self._exposed_s(number) + self._timing.latency_s + late_s) * 1e9)
+        return (self._first_tick_ns or 0) + round(
+            (self._exposed_s(number) + self._timing.latency_s + late_s) * 1e9
+        )
 
     def _drop_what_no_queue_holds(self, now_ns: int) -> None:
         """Skip the frames that a full driver queue has thrown away; a virtual clock waits for its reader."""

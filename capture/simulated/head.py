@@ -35,7 +35,7 @@ class HeadMesh:
     occlusion : (N,) float32, the share of the sky that is seen
     masks : {"lips", "eyelids", "ears", "mouth"} -> (512, 280) float32 over the head's part of the texture
     landmark_corners, landmark_weights : (68, 3); each landmark is a weighted mean of three vertices
-    people, shapes, units : {name -> (N, 3) float32}: whole persons, single features, face shapes (ARKit names)
+    people, shapes, units : {name -> (N, 3) float32}: whole persons, features, face shapes (ARKit names)
     """
 
     xyz: Float32
@@ -56,11 +56,13 @@ class HeadMesh:
 @cache
 def load_head() -> HeadMesh:
     """Return the baked head, read once per process (about 0.1 s)."""
-    with files(__package__).joinpath("head.npz").open("rb") as file, np.load(file) as baked:
+    with files("mavfer.capture.simulated").joinpath("head.npz").open("rb") as file, np.load(file) as baked:
 
         def deltas(key: str) -> dict[str, Float32]:
             steps = baked[f"{key}_step_mm"][:, None, None]
-            return dict(zip(baked[f"{key}_names"].tolist(), baked[key] * steps.astype(np.float32), strict=True))
+            return dict(
+                zip(baked[f"{key}_names"].tolist(), baked[key] * steps.astype(np.float32), strict=True)
+            )
 
         return HeadMesh(
             xyz=(baked["xyz"] * 0.004).astype(np.float32),
@@ -83,16 +85,9 @@ def load_head() -> HeadMesh:
         )
 
 
-def brow_line_mm(along, eye_x_mm: float):
-    """Return x and y of the middle of an eyebrow; `along` runs from -1 beside the nose to 1 at the temple."""
-    return eye_x_mm * 0.98 + 24.0 * along, -14.5 - 4.5 * (1 - along * along) + 1.5 * along
-
-
 def rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> NDArray[np.float64]:
     """Return a (3, 3) rotation: yaw about y (the picture's right turns away), pitch about x, roll about z."""
-    (cy, cp, cr), (sy, sp, sr) = (
-        f(np.radians([yaw_deg, pitch_deg, roll_deg])) for f in (np.cos, np.sin)
-    )
+    (cy, cp, cr), (sy, sp, sr) = (f(np.radians([yaw_deg, pitch_deg, roll_deg])) for f in (np.cos, np.sin))
     yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
     return yaw @ pitch @ np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])

@@ -4,15 +4,15 @@ The mapping is ours. A model that learns it shows that recording, calibration, a
 fit together; it shows nothing about reading the affect of real people. It is built so that the modalities can
 be told apart:
 
-- The face shows `mask * valence + 0.5 * (1 - mask) * act`: people hide what they feel, and act. `mask` wanders
-  between 0.15 and 1 (mostly low), `act` between -1 and 1, per session and apart from valence; so color alone
-  cannot tell a hidden feeling from none, nor a played one from a felt one. Brows and eyes show arousal through a
-  mask of their own (0.35 to 1).
+- The face shows `mask * valence + 0.5 * (1 - mask) * act`: people hide what they feel, and act. `mask`
+  wanders between 0.15 and 1 (mostly low), `act` between -1 and 1, per session and apart from valence; so
+  color alone cannot tell a hidden feeling from none, nor a played one from a felt one (what is shown
+  correlates with valence by about 0.8). Brows and eyes show arousal through a mask of their own (0.35 to 1).
 - The skin shows all of the valence: the tip of the nose and, less, the cheeks warm and cool with it (+-1.5 K
   at the tip), forehead and mouth follow arousal. Only the thermal camera sees that. Subjects differ at rest
   by at most 0.3 K.
-- Distance shows arousal: the subject leans 55 mm to either side of the resting place, opens the jaw, and breathes
-  faster. The depth camera measures the first directly; color sees the jaw, and after alignment no distance.
+- Distance shows arousal: the subject leans 55 mm forward or back from the resting place, opens the jaw, and
+  breathes faster. The depth camera measures the first; color sees the jaw and, after alignment, no distance.
 
 Everything is a function of (scene seed, subject, seconds, t): two processes that film it agree.
 """
@@ -173,7 +173,7 @@ class Take:
         return {name: weight * self._subject.expressiveness for name, weight in shapes.items()}
 
     def _blink(self, t_s: float) -> float:
-        """Return how far the lids are closed by a blink: up to 1 within 70 ms, open again after 150 ms more."""
+        """Return how far a blink closes the lids: up to 1 within 70 ms, open again after 150 ms more."""
         since = t_s - self._blinks
         since = since[(since > 0) & (since < 0.22)]
         if not since.size:

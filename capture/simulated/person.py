@@ -6,11 +6,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .head import EYES, FRAME, LENS, MANTLE, SKIN, Figure, Float32, HeadMesh, load_head
+from .head import EYES, FRAME, HEAD_COLUMNS, LENS, MANTLE, SKIN, Figure, Float32, HeadMesh, load_head
+from .layout import hair_depth
 from .motion import Moment
 from .raster import vertex_normals
 from .subjects import Subject
-from .textures import FLAT_PLACES, Warmths, color_texture, hair_depth, infrared_reflectance, warmths
+from .surfaces import Warmths, infrared_reflectance, warmths
+from .textures import FLAT_PLACES, color_texture
 
 HAIR_MM = {"short": 11.0, "long": 9.0, "cropped": 3.5, "receding": 4.0, "none": 0.0}
 
@@ -70,7 +72,7 @@ def load_person(subject_name: str) -> Person:
         (lenses if number == LENS else frames).append(faces + first)
         xyz.append(points)
         part.append(np.full(len(points), number, np.int32))
-        uv.append(np.tile(np.float32(FLAT_PLACES[number]), (len(points), 1)))
+        uv.append(np.tile(np.array(FLAT_PLACES[number], np.float32), (len(points), 1)))
         first += len(points)
     n_more = first - len(inflated)
     all_part = np.concatenate(part)
@@ -79,7 +81,8 @@ def load_person(subject_name: str) -> Person:
         [np.stack(list(head.units.values())), np.zeros((len(head.units), n_more, 3), np.float32)], axis=1
     )
     rigid = np.concatenate([head.rigid, np.ones(n_more, np.float32)])
-    masks = {name: np.concatenate([at, np.zeros(n_more, np.float32)]) for name, at in _vertex_masks(head).items()}
+    none = np.zeros(n_more, np.float32)
+    masks = {name: np.concatenate([mask, none]) for name, mask in _vertex_masks(head).items()}
     solid = np.concatenate([triangles, *frames]).astype(np.int32)
     corners = head.landmark_corners.ravel()
     return Person(
@@ -141,8 +144,6 @@ def _with_hair(subject: Subject, head: HeadMesh, neutral: Float32) -> Float32:
 
 def _vertex_masks(head: HeadMesh) -> dict[str, Float32]:
     """Return the texture masks at the vertices; 0 where the texture is not the head's skin."""
-    from .head import HEAD_COLUMNS
-
     out = {}
     for name, mask in head.masks.items():
         rows, columns = mask.shape
@@ -174,7 +175,9 @@ def _glasses(head: HeadMesh, neutral: Float32) -> list[tuple[Float32, NDArray[np
         lens = np.concatenate([on_lens(np.array([side * eye[0]]), np.array([5.0])), rim])
         pieces.append((lens.astype(np.float32), fan, LENS))
         outer = side * (eye[0] + 24.5)
-        ear = float(np.abs(neutral[head.part == SKIN, 0][np.abs(neutral[head.part == SKIN, 2] - 60) < 8]).max())
+        ear = float(
+            np.abs(neutral[head.part == SKIN, 0][np.abs(neutral[head.part == SKIN, 2] - 60) < 8]).max()
+        )
         temple = np.array(
             [[outer, -6, plane_z + 0.0035 * outer**2], [side * (ear - 4), -8, 10], [side * (ear + 2), -6, 86]]
         )

@@ -115,14 +115,14 @@ def visible(px, inverse_z, triangles, x0, y0, height, width, samples):
         b_dx, b_dy = (cy - ay) * scale, -(cx - ax) * scale
         c_dx, c_dy = -(by - ay) * scale, (bx - ax) * scale
         za, zb, zc = inverse_z[a], inverse_z[b], inverse_z[c]
-        z_dx = b_dx * (zb - za) + c_dx * (zc - za)
+        z_dx = np.float32(b_dx * (zb - za) + c_dx * (zc - za))
         for y in range(top, bottom + 1):
             wb = EDGE - ax * b_dx + (y - ay) * b_dy  # the three weights at x = 0, each must stay positive
             wc = EDGE - ax * c_dx + (y - ay) * c_dy
             first, last = _span(wb, b_dx, left, right)
             first, last = _span(wc, c_dx, first, last)
             first, last = _span(1 + 3 * EDGE - wb - wc, -b_dx - c_dx, first, last)
-            iz = za + (wb - EDGE) * (zb - za) + (wc - EDGE) * (zc - za) + first * z_dx
+            iz = np.float32(za + (wb - EDGE) * (zb - za) + (wc - EDGE) * (zc - za) + first * z_dx)
             for x in range(first, last + 1):
                 if iz > nearest[y, x]:
                     nearest[y, x] = iz

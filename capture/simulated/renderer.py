@@ -22,8 +22,12 @@ from .subjects import subject as find_subject
 
 BANK = 2**18  # random numbers kept and read from a new start each frame
 LAMPS = np.array(  # direction toward the lamp, and its red, green, blue
-    [[-0.55, -0.62, -0.56, 0.66, 0.63, 0.58], [0.74, -0.22, -0.64, 0.20, 0.22, 0.25], [0.15, -0.95, 0.28, 0.16, 0.16, 0.17]]
-)  # fmt: skip
+    [
+        [-0.55, -0.62, -0.56, 0.66, 0.63, 0.58],
+        [0.74, -0.22, -0.64, 0.20, 0.22, 0.25],
+        [0.15, -0.95, 0.28, 0.16, 0.16, 0.17],
+    ]
+)
 SKY, GROUND = np.array([0.26, 0.27, 0.29]), np.array([0.13, 0.12, 0.11])
 COLOR_NOISE = 1.5  # standard deviation at full light, of 255
 WARM_BOARD_C, INK_WARMER_K = 27.5, 6.5  # a board before a heat lamp: ink takes up more
@@ -61,7 +65,7 @@ class _View:
         return np.random.default_rng([*self._seed, purpose, frame_id])
 
     def _posed(self, person: Person, moment: Moment) -> tuple[Float32, Float32]:
-        """Return vertices and normals in the color camera's frame; one moment is posed once for all streams."""
+        """Return vertices and normals in the color camera's frame; a moment is posed once for all streams."""
         if self._last is None or self._last[0] != moment:
             xyz = person.figure.posed(moment.weights, moment.pose)
             normals = raster.vertex_normals(xyz, person.triangles, person.weld, int(person.weld.max()) + 1)
@@ -69,7 +73,7 @@ class _View:
         return self._last[1:]
 
     def _board_in(self, camera: Intrinsics, camera_from_color: RigidTransform, rays: Float32, t_s: float):
-        """Return the corner (x0, y0) of the board's part of the picture, its ink, cover and depth; and slant."""
+        """Return the board's window (x0, y0, x1, y1), its ink, cover and depth there, and its slant."""
         plate = camera_from_color @ self.programme.pose(t_s)
         px = camera.project(plate.apply(self.target.outline_mm))
         x0, y0, x1, y1 = _window(px, camera, pad=4)
@@ -204,7 +208,9 @@ class ThermalView(_View):
         _draw(person.with_lenses, xyz, values, self.rig.thermal, from_color, scene_c, unused, depth)
 
 
-def _draw(triangles, xyz, values, camera: Intrinsics, camera_from_color: RigidTransform, first, second, depth):
+def _draw(
+    triangles, xyz, values, camera: Intrinsics, camera_from_color: RigidTransform, first, second, depth
+):
     """Draw a mesh into three pictures of one camera: two vertex values and depth."""
     px, inverse = raster.project_vertices(
         xyz, camera_from_color.rotation, camera_from_color.translation_mm, _lens(camera)
@@ -226,7 +232,7 @@ def _lens(camera: Intrinsics) -> NDArray[np.float64]:
 
 
 def _window(px: NDArray, camera: Intrinsics, *, pad: int) -> tuple[int, int, int, int]:
-    """Return x0, y0, x1, y1 of the smallest window that holds the points, at least one pixel, in the picture."""
+    """Return x0, y0, x1, y1 of the smallest window that holds the points; at least one pixel."""
     px = px[np.isfinite(px).all(axis=1)]
     if not len(px):
         return 0, 0, 1, 1

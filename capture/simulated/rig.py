@@ -33,8 +33,8 @@ def simulated_rig() -> SimulatedRig:
     """Return the one simulated rig.
 
     Intrinsics of color and depth are of the size that iai_kinect2 publishes for two Kinect v2; the thermal
-    camera is an A65 with its 13 mm lens (17 um pixels: 13 / 0.017 = 765 px), mounted to the right of the Kinect
-    and turned toward a face at one metre.
+    camera is an A65 with its 13 mm lens (17 um pixels: 13 / 0.017 = 765 px), mounted 8 cm to the left and
+    6 cm above the color camera and turned toward a face at one metre.
     """
     depth_from_color = RigidTransform.from_rotation_vector(
         np.radians([-0.2, 0.6, 0.3]), np.array([52.0, 0.5, -1.0])

@@ -144,4 +144,4 @@ def _paint(box, depth, normal, colors) -> NDArray[np.uint8]:
 def _temperature(flat: Float32) -> Float32:
     """Return the temperatures with warm air rising: half a kelvin from the bottom to the top."""
     rise = np.linspace(0.25, -0.25, flat.shape[0], dtype=np.float32)[:, None]
-    return cv2.GaussianBlur(flat + rise, (0, 0), 1.0)
+    return np.asarray(cv2.GaussianBlur(flat + rise, (0, 0), 1.0), np.float32)

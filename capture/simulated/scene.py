@@ -1,4 +1,4 @@
-"""What stands in front of the simulated rig: the settings that, with a subject and a length, fix every pixel."""
+"""What stands before the simulated rig: the settings that, with a subject and a length, fix every pixel."""
 
 from typing import Literal
 

@@ -68,11 +68,28 @@ def _texel(texture, decode, u, v, c):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def shade_color(canvas, seen, nearest, room, triangles, px, uv, part, lit, normals, lights, texture, decode, encode, x0, y0):
+def shade_color(
+    canvas,
+    seen,
+    nearest,
+    room,
+    triangles,
+    px,
+    uv,
+    part,
+    lit,
+    normals,
+    lights,
+    texture,
+    decode,
+    encode,
+    x0,
+    y0,
+):
     """Paint what is seen onto `canvas` (H, W, 3) uint8, blending where a pixel is covered in part.
 
-    `seen` and `nearest` hold 2 x 2 samples per pixel; a pixel whose samples lie on one surface is shaded once.
-    Costs about 25 ns per covered pixel.
+    `seen` and `nearest` hold 2 x 2 samples per pixel; a pixel whose samples lie on one surface is shaded
+    once. Costs about 25 ns per covered pixel.
 
     Parameters
     ----------
@@ -157,8 +174,8 @@ def _catch_light(normals, a, b, c, wa, wb, wc, lights):
 def finish_color(background, canvas, x0, y0, noise, offsets):
     """Return background, canvas laid on it at (x0, y0), and noise on both: (H, W, 3) uint8.
 
-    About 3 ms for 1920 x 1080, bound by memory. `noise` is a long bank (K,) int8; each row starts reading it at
-    its own `offsets` (H,), so no frame repeats another.
+    About 3 ms for 1920 x 1080, bound by memory. `noise` is a long bank (K,) int8; each row starts reading it
+    at its own `offsets` (H,), so no frame repeats another.
     """
     height, width = background.shape[0], background.shape[1] * 3
     out = np.empty(background.shape, np.uint8)
@@ -206,8 +223,8 @@ def finish_depth(true_mm, albedo, facing, vignette, normal, uniform, start, shif
     """Return what a time-of-flight sensor makes of a surface: depth and infrared, both (H, W) uint16.
 
     The light that comes back (albedo, slant, 1/z^2, vignetting) sets the noise; at edges of more than 40 mm a
-    pixel mixes both surfaces (a flying pixel) or is lost; too little light is lost too. Lost is 0. The shape of
-    this model follows Lachat et al. 2015 and Sarbolandi et al. 2015 on the Kinect v2; its constants are ours.
+    pixel mixes both surfaces (a flying pixel) or is lost; too little light is lost too. Lost is 0. The
+    effects are those that Sarbolandi et al. 2015 ("Kinect range sensing") describe; the constants are ours.
 
     Parameters
     ----------
@@ -270,5 +287,5 @@ def finish_thermal(temperature_c, taps, pattern_c, normal, start):
         for k in range(taps.shape[0]):
             total += taps[k] * across[y + k]
         for x in range(width):
-            counts[y, x] = np.uint16(min(max((total[x] + np.float32(273.15)) * np.float32(25) + np.float32(0.5), np.float32(0)), np.float32(16383)))
+            counts[y, x] = np.uint16(min(max((total[x] + 273.15) / 0.04 + 0.5, 0.0), 16383.0))
     return counts

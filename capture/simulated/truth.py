@@ -129,7 +129,7 @@ def read_truth(path: Path) -> Truth:
             arrays = {name: file[name] for name in file.files if name != "header"}
     except FileNotFoundError as error:
         raise SessionError(
-            f"wanted the truth beside a simulated session, found nothing; only simulated sessions have one: {path}"
+            f"wanted the truth beside a simulated session, found nothing; no other session has one: {path}"
         ) from error
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise SessionError(f"wanted a truth file, found something else ({error}): {path}") from error

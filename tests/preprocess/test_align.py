@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mavfer.calibrate.calibration import Calibration
+from mavfer.calibrate.warp import carry
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 from mavfer.capture.streams import Stream
 from mavfer.preprocess import align
@@ -160,27 +161,32 @@ def face_in_space(z_mm: float) -> np.ndarray:
     return np.column_stack([flat + np.array([40, -20]), z_mm - height])
 
 
+def carried(landmarks: np.ndarray, z_mm: np.ndarray | None, *, into: Stream) -> np.ndarray:
+    return align.seen_by(into, align.face_in_space(landmarks, z_mm, CALIBRATION), CALIBRATION)
+
+
 @pytest.mark.parametrize("stream", [Stream.THERMAL, Stream.INFRARED])
 def test_landmarks_with_depth_are_carried_to_where_the_camera_sees_them(stream: Stream) -> None:
     xyz = face_in_space(900.0)
     landmarks = COLOR.project(xyz)
     camera, from_color = CALIBRATION.camera_of(stream), CALIBRATION.from_color(stream)
     wanted = camera.project(from_color.apply(xyz))
-    found = align.carried_landmarks(landmarks, xyz[:, 2], CALIBRATION, into=stream)
+    found = carried(landmarks, xyz[:, 2], into=stream)
     np.testing.assert_allclose(found, wanted, atol=1e-3)
+    np.testing.assert_allclose(found, carry(landmarks, xyz[:, 2], CALIBRATION, stream), atol=1e-9)
 
 
 def test_without_depth_a_mean_face_is_carried_within_the_noses_height() -> None:
     xyz = face_in_space(900.0)
     wanted = THERMAL.project(CALIBRATION.from_color(Stream.THERMAL).apply(xyz))
-    found = align.carried_landmarks(COLOR.project(xyz), None, CALIBRATION, into=Stream.THERMAL)
+    found = carried(COLOR.project(xyz), None, into=Stream.THERMAL)
     assert np.abs(found - wanted).max() < 4
 
 
 def test_the_thermal_crop_lays_the_face_where_the_color_crop_does() -> None:
     xyz = face_in_space(900.0)
     landmarks = COLOR.project(xyz)
-    carried = align.carried_landmarks(landmarks, xyz[:, 2], CALIBRATION, into=Stream.THERMAL)
+    there = carried(landmarks, xyz[:, 2], into=Stream.THERMAL)
     in_color = align.apply(align.face_transform(landmarks, size_px=96, align=Align.POINTS51), landmarks)
-    in_thermal = align.apply(align.face_transform(carried, size_px=96, align=Align.POINTS51), carried)
+    in_thermal = align.apply(align.face_transform(there, size_px=96, align=Align.POINTS51), there)
     assert np.abs(in_color - in_thermal)[align.INNER].max() < 1.5

@@ -1,0 +1,128 @@
+"""Boards: how they are named, drawn, and found in pictures of every stream."""
+
+import cv2
+import numpy as np
+import pytest
+
+from mavfer.calibrate.board import Board, find_corners, refine_corners, white_squares
+from mavfer.capture.streams import Stream
+from mavfer.errors import ConfigError
+
+BOARD = Board(9, 6, 25.0)
+
+
+def picture(
+    board: Board,
+    *,
+    size: tuple[int, int],
+    scale: float,
+    angle_deg: float = 5.0,
+    dark: float = 40,
+    light=200.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a noisy picture (H, W) float32 of a board turned in the plane, and its corners in pixels."""
+    big, per_square = 4, 8
+    drawn = board.draw(px_per_square=per_square).astype(np.float32) / 255
+    height, width = size
+    turn = cv2.getRotationMatrix2D(
+        (drawn.shape[1] / 2 - 0.5, drawn.shape[0] / 2 - 0.5), angle_deg, scale * big
+    )
+    turn[:, 2] += np.array([width * big, height * big]) / 2 - np.array(drawn.shape[::-1]) / 2
+    fine = cv2.warpAffine(
+        drawn, turn, (width * big, height * big), flags=cv2.INTER_LINEAR, borderValue=(0.4,)
+    )
+    coarse = cv2.GaussianBlur(cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA), (0, 0), 0.6)
+    column, row = np.meshgrid(np.arange(board.columns), np.arange(board.rows))
+    at = (np.stack([column, row], axis=-1).reshape(-1, 2) + 2.0) * per_square - 0.5
+    corners_px = ((at @ turn[:, :2].T + turn[:, 2]) + 0.5) / big - 0.5
+    noise = np.random.default_rng(0).normal(0, 1.5, (height, width))
+    return (dark + (light - dark) * coarse + noise).astype(np.float32), corners_px
+
+
+def rms_px(found: np.ndarray | None, true: np.ndarray) -> float:
+    assert found is not None
+    return float(np.sqrt(((found - true) ** 2).sum(axis=1).mean()))
+
+
+def test_a_board_is_named_by_its_inner_corners_and_the_side_of_a_square() -> None:
+    assert Board.parse("9x6x25mm") == BOARD
+    assert Board.parse("7x5x30.5mm") == Board(7, 5, 30.5)
+    assert Board.parse(str(BOARD)) == BOARD
+
+
+@pytest.mark.parametrize("text", ["9x6", "9x6x25", "9x6x25cm", "ninexsixx25mm", "2x6x25mm", "9x6x0mm", ""])
+def test_another_word_is_no_board(text: str) -> None:
+    with pytest.raises(ConfigError, match="wanted"):
+        Board.parse(text)
+
+
+def test_only_odd_by_even_boards_differ_from_themselves_upside_down() -> None:
+    assert not Board(9, 6, 25).symmetric
+    assert not Board(6, 9, 25).symmetric
+    assert Board(7, 5, 30).symmetric
+    assert Board(8, 6, 30).symmetric
+
+
+@pytest.mark.parametrize("board", [BOARD, Board(7, 5, 30)])
+def test_half_a_turn_carries_the_corners_onto_each_other(board: Board) -> None:
+    rotation, offset = board.half_turn
+    np.testing.assert_allclose(board.points_mm @ rotation.T + offset, board.points_mm[::-1])
+    white = white_squares(board)
+    assert np.array_equal(white, white[::-1, ::-1]) == board.symmetric
+
+
+def test_color_corners_are_found_to_a_fiftieth_of_a_pixel() -> None:
+    gray, true = picture(BOARD, size=(1080, 1920), scale=6.0)
+    color = np.repeat(np.clip(gray, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    assert rms_px(find_corners(color, BOARD, Stream.COLOR), true) < 0.02
+
+
+@pytest.mark.parametrize("angle_deg", [-170.0, -5.0, 95.0, 175.0])
+def test_the_first_corner_is_the_same_however_the_board_is_turned(angle_deg: float) -> None:
+    gray, true = picture(BOARD, size=(424, 512), scale=1.8, angle_deg=angle_deg)
+    found = find_corners((gray * 20 + 900).astype(np.uint16), BOARD, Stream.INFRARED)
+    assert rms_px(found, true) < 0.04
+
+
+def test_a_board_whose_black_is_hot_is_read_from_its_other_end() -> None:
+    gray, true = picture(BOARD, size=(512, 640), scale=2.4, dark=180, light=60)
+    found = find_corners((gray * 3 + 7400).astype(np.uint16), BOARD, Stream.THERMAL)
+    assert found is not None
+    assert rms_px(found[::-1], true) < 0.04
+
+
+def test_a_symmetric_board_is_read_upright() -> None:
+    board = Board(7, 5, 30)
+    gray, true = picture(board, size=(424, 512), scale=2.0, angle_deg=20)
+    assert rms_px(find_corners(np.clip(gray, 0, 255).astype(np.uint8), board, Stream.INFRARED), true) < 0.04
+
+
+def test_resizing_for_detection_leaves_corners_where_they_are() -> None:
+    gray, true = picture(BOARD, size=(240, 320), scale=1.2)
+    found = find_corners(np.clip(gray, 0, 255).astype(np.uint8), BOARD, Stream.INFRARED)
+    assert found is not None
+    assert abs(float((found - true).mean())) < 0.01
+
+
+def test_no_board_gives_none() -> None:
+    noise = np.random.default_rng(1).integers(0, 4000, (424, 512)).astype(np.uint16)
+    assert find_corners(noise, BOARD, Stream.INFRARED) is None
+    assert find_corners(np.zeros((424, 512), np.uint16), BOARD, Stream.INFRARED) is None
+
+
+def test_a_board_of_another_size_gives_none() -> None:
+    gray, _ = picture(Board(7, 4, 25), size=(424, 512), scale=2.0)
+    assert find_corners(np.clip(gray, 0, 255).astype(np.uint8), BOARD, Stream.INFRARED) is None
+
+
+def test_refining_from_nearby_finds_the_same_corners() -> None:
+    gray, true = picture(BOARD, size=(424, 512), scale=2.4)
+    start = true + np.random.default_rng(2).uniform(-1, 1, true.shape)
+    assert rms_px(refine_corners(gray, start, BOARD), true) < 0.04
+
+
+def test_refining_gives_none_where_the_board_has_moved_away() -> None:
+    gray, true = picture(BOARD, size=(424, 512), scale=2.4)
+    assert refine_corners(gray, true + 9.6, BOARD) is None
+    noise = np.random.default_rng(3).normal(100, 5, gray.shape)
+    assert refine_corners(noise, true, BOARD) is None
