@@ -22,7 +22,8 @@ from .views import BoardView
 Float = NDArray[np.float64]
 MIN_VIEWS = 8
 MIN_SHARED_VIEWS = 6
-MAX_FOCAL_ERROR = 0.03  # of one camera by itself; a good session leaves 0.1 %
+MIN_TILTED_VIEWS = 4
+MIN_FORESHORTENING = 0.04  # a board of 200 mm at 900 mm, tilted by 10 degrees
 AGREEMENT_POINTS_MM = np.array([[0.0, 0.0, 1000.0], [200.0, 0.0, 1000.0], [0.0, 200.0, 1000.0]])
 VOTE_LIMIT_MM = 100.0  # a view that disagrees by more counts no more against a pose
 
@@ -84,26 +85,38 @@ def _calibrate_alone(
             f"wanted at least {MIN_VIEWS} views in which the board stands still before the {name} camera, "
             f"found {len(seen)}; record the board at more places, held still for a second at each"
         )
+    foreshortening = [_foreshortening(views[i].corners_px[name], board) for i in seen]
+    n_tilted = sum(value > MIN_FORESHORTENING for value in foreshortening)
+    if n_tilted < MIN_TILTED_VIEWS:
+        raise CalibrationError(
+            f"wanted at least {MIN_TILTED_VIEWS} views of a tilted board before the {name} camera, found "
+            f"{n_tilted} of {len(seen)}: the focal length stays open; tilt it by 20 to 40 degrees each way"
+        )
     points = board.points_mm.astype(np.float32)
     corners = [views[i].corners_px[name].astype(np.float32).reshape(-1, 1, 2) for i in seen]
     try:
-        _, matrix, distortion, rotations, translations, deviations, _, _ = cv2.calibrateCameraExtended(
+        _, matrix, distortion, rotations, translations = cv2.calibrateCamera(
             [points] * len(seen), corners, size_px, np.empty(0), np.empty(0)
         )
-        focal_error = float(np.ravel(deviations)[0] / matrix[0, 0])
-    except cv2.error:
-        focal_error = np.inf
-        matrix, distortion, rotations, translations = np.eye(3), np.zeros(5), (), ()
-    if not focal_error < MAX_FOCAL_ERROR:
+    except cv2.error as error:
         raise CalibrationError(
-            f"the {len(seen)} views leave the focal length of the {name} camera open by {focal_error:.0%} (wanted "
-            f"{MAX_FOCAL_ERROR:.0%}); tilt the board more, up to 40 degrees each way"
-        )
+            f"the {len(seen)} views do not determine the {name} camera ({error.err}); tilt the board more"
+        ) from error
     k1, k2, p1, p2, k3 = (float(value) for value in np.ravel(distortion)[:5])
     fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
     intrinsics = Intrinsics(*size_px, fx, fy, cx, cy, (k1, k2, p1, p2, k3))
     poses = [RigidTransform.from_rotation_vector(r, t) for r, t in zip(rotations, translations, strict=True)]
     return intrinsics, dict(zip(seen, poses, strict=True))
+
+
+def _foreshortening(corners_px: Float, board: Board) -> float:
+    """Return by which share the board's far end is farther than its near end, from the homography alone."""
+    homography, _ = cv2.findHomography(board.points_mm[:, :2], corners_px)
+    if homography is None:
+        return 0.0
+    corner = board.points_mm[-1, :2]
+    outer = np.array([[x, y, 1.0] for x in (0, corner[0]) for y in (0, corner[1])]) @ homography[2]
+    return float(outer.max() / outer.min() - 1) if outer.min() > 0 else 0.0
 
 
 def _vote(

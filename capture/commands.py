@@ -71,8 +71,7 @@ def record(
     settings = change_scene(
         read_rig(rig), {key: value for key, value in changes.items() if value is not None}, where=rig
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the take in order, like Ctrl-C
-    with _progress("recording") as (progress, task):
+    with _terminate_like_ctrl_c(), _progress("recording") as (progress, task):
 
         def show(statuses: tuple[RecorderStatus, ...]) -> None:
             progress.update(task, note="  ".join(_counters(status) for status in statuses))
@@ -202,6 +201,16 @@ def change_scene(rig: Rig, changes: dict[str, object], *, where: object) -> Rig:
         raise ConfigError(f"{', '.join(changes)} can be set for a simulated rig only; this is none: {where}")
     scene = parse(rig.scene.model_dump() | changes, SceneSettings, where="the command line")
     return rig.model_copy(update={"simulated": scene})
+
+
+@contextmanager
+def _terminate_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end the take in order, too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -83,6 +83,8 @@ class Drain:
     ) -> None:
         self.counters = Counters()
         self.complaints: list[str] = []
+        self.grabbing_is_over = threading.Event()
+        """Set when the camera is done with."""
         self.finished = threading.Event()
         """Set when everything that was kept is stored."""
         self._camera = camera
@@ -124,6 +126,7 @@ class Drain:
             work()
         except Exception as error:  # the operator must learn of it, whatever it is
             self.complaints.append(f"{threading.current_thread().name}: {type(error).__name__}: {error}")
+        (self.grabbing_is_over if threading.current_thread() is self._grabber else self.finished).set()
 
     def _grab_all(self) -> None:
         keeper = NearestPerTick[Capture](self._plan)
@@ -164,7 +167,7 @@ class Drain:
     def _next(self) -> Capture | None:
         """Return the next frame to store, or None when the camera is done with and the queue is empty."""
         while True:
-            last_look = self._abandoned.is_set() or not self._grabber.is_alive()
+            last_look = self._abandoned.is_set() or self.grabbing_is_over.is_set()
             try:
                 return self._queue.get(timeout=QUEUE_POLL_S)
             except queue.Empty:
@@ -189,7 +192,6 @@ class Drain:
                 self._tell(now_ns)
         self.counters.waiting = 0
         self._tell(self._clock.now_ns())
-        self.finished.set()
 
     def _store(self, capture: Capture) -> None:
         """Store one moment, or count why not."""

@@ -148,6 +148,7 @@ class _Take:
         self._record = record
         self._crew = crew
         self._seconds = seconds
+        self._n_planned = record.plan.n_ticks
         self._state = "complete"
         self._complaints: list[str] = []
 
@@ -258,6 +259,7 @@ class _Take:
     def _close(self) -> TakeReport:
         """Bring the counts home, write the session's final record, and let the recorders go."""
         recorders: dict[str, RecorderRecord] = {}
+        state = self._state
         for status in self._crew.statuses():
             files = status.files or recorder_files(self._path, status.name)
             if not status.finished:
@@ -267,15 +269,16 @@ class _Take:
             recorders[status.name] = self._record.recorders[status.name].model_copy(
                 update={"files": files, "frames_kept": status.kept, "frames_lost": status.lost}
             )
-            if not status.finished or status.complaints:
-                self._state = "failed"
-        update: dict[str, Any] = {"state": self._state, "recorders": recorders}
+            ended_early = self._state != "stopped" and _ends_take(status, self._n_planned)
+            if ended_early or not status.finished or not status.files:
+                state = "failed"
+        update: dict[str, Any] = {"state": state, "recorders": recorders}
         self._record = self._record.model_copy(update=update)
         write_record(self._path, self._record)
         self._crew.command_living("quit", {})
         return TakeReport(
             path=self._path,
-            state=self._state,
+            state=state,
             n_ticks=self._record.plan.n_ticks,
             frames_kept={name: recorder.frames_kept for name, recorder in recorders.items()},
             frames_lost={name: recorder.frames_lost for name, recorder in recorders.items()},

@@ -271,21 +271,20 @@ def finish_thermal(temperature_c, taps, pattern_c, normal, start):
     """
     height, width = temperature_c.shape
     reach = taps.shape[0] // 2
-    across = np.zeros((height + 2 * reach, width), np.float32)
+    across = np.zeros((height + 2 * reach, width), np.float32)  # rows repeated beyond the borders
     padded = np.empty(width + 2 * reach, np.float32)
-    for y in range(height):
-        padded[:reach], padded[reach + width :] = temperature_c[y, 0], temperature_c[y, width - 1]
-        padded[reach : reach + width] = temperature_c[y]
+    for y in range(-reach, height + reach):
+        for x in range(-reach, width + reach):
+            padded[x + reach] = temperature_c[min(max(y, 0), height - 1), min(max(x, 0), width - 1)]
         for k in range(taps.shape[0]):
-            across[y + reach] += taps[k] * padded[k : k + width]
-    across[:reach], across[reach + height :] = across[reach], across[reach + height - 1]
+            for x in range(width):
+                across[y + reach, x] += taps[k] * padded[x + k]
     counts = np.empty((height, width), np.uint16)
-    total = np.empty(width, np.float32)
     for y in range(height):
         at = (start + y * width) % (normal.shape[0] - width)
-        total[:] = pattern_c[y] + np.float32(0.05) * normal[at : at + width]
-        for k in range(taps.shape[0]):
-            total += taps[k] * across[y + k]
         for x in range(width):
-            counts[y, x] = np.uint16(min(max((total[x] + 273.15) / 0.04 + 0.5, 0.0), 16383.0))
+            total = pattern_c[y, x] + 0.05 * normal[at + x]
+            for k in range(taps.shape[0]):
+                total += taps[k] * across[y + k, x]
+            counts[y, x] = np.uint16(min(max((total + 273.15) / 0.04 + 0.5, 0.0), 16383.0))
     return counts

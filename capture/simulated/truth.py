@@ -11,7 +11,6 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ...config import parse
 from ...errors import SessionError
 from ...output import new_file
 from ..geometry import Intrinsics, RigidTransform
@@ -29,55 +28,37 @@ class Truth:
     Attributes
     ----------
     subject : str
-    scene : SceneSettings
     tick_s : (T,) float64, seconds since the first tick
     valence, arousal : (T,) float64, in [-1, 1], what the subject feels; NaN for a board
-    shown_valence : (T,) float64, in [-1, 1], what of it the face lets out
     landmarks_xyz_color_mm : (T, 68, 3) float64, in the color camera's frame; NaN for a board
-    color_from_board : (T, 3, 4) float64, rotation and translation in millimetres; NaN for a face
     rig : SimulatedRig
     """
 
     subject: str
-    scene: SceneSettings
     tick_s: NDArray[np.float64]
     valence: NDArray[np.float64]
     arousal: NDArray[np.float64]
-    shown_valence: NDArray[np.float64]
     landmarks_xyz_color_mm: NDArray[np.float64]
-    color_from_board: NDArray[np.float64]
     rig: SimulatedRig
-
-
-def truth_path(session_path: Path) -> Path:
-    """Return where the truth of a session folder is kept: beside it."""
-    return session_path.with_name(f"{session_path.name}.truth.npz")
 
 
 def solve_truth(scene: SceneSettings, *, subject: str, seconds: float, tick_s: NDArray[np.float64]) -> Truth:
     """Return what the scene shows at `tick_s`; costs about 0.3 ms per tick."""
-    from .board import BoardProgramme, checkerboard
     from .motion import Take
     from .person import load_person
     from .subjects import subject as find_subject
 
     rig = simulated_rig()
     tick_s = np.asarray(tick_s, np.float64)
-    valence = arousal = shown = np.full(len(tick_s), np.nan)
+    valence = arousal = np.full(len(tick_s), np.nan)
     landmarks = np.full((len(tick_s), N_LANDMARKS, 3), np.nan)
-    board = np.full((len(tick_s), 3, 4), np.nan)
     if scene.target == "face":
         take = Take(scene, subject=find_subject(subject), seconds=seconds)
-        valence, arousal, shown = take.valence(tick_s), take.arousal(tick_s), take.shown(tick_s)
+        valence, arousal = take.valence(tick_s), take.arousal(tick_s)
         person = load_person(subject)
         for k, t in enumerate(tick_s):
             landmarks[k] = person.landmark_places(take.at(float(t)))
-    else:
-        programme = BoardProgramme(rig, checkerboard(*scene.board_size()), seconds=seconds, seed=scene.seed)
-        for k, t in enumerate(tick_s):
-            pose = programme.pose(float(t))
-            board[k] = np.concatenate([pose.rotation, pose.translation_mm[:, None]], axis=1)
-    return Truth(subject, scene, tick_s, valence, arousal, shown, landmarks, board, rig)
+    return Truth(subject, tick_s, valence, arousal, landmarks, rig)
 
 
 def write_truth(
@@ -107,9 +88,7 @@ def write_truth(
             tick_s=truth.tick_s,
             valence=truth.valence,
             arousal=truth.arousal,
-            shown_valence=truth.shown_valence,
             landmarks_xyz_color_mm=truth.landmarks_xyz_color_mm,
-            color_from_board=truth.color_from_board,
             color_from_depth=_matrix(rig.color_from_depth),
             thermal_from_color=_matrix(rig.thermal_from_color),
         )
@@ -146,8 +125,7 @@ def read_truth(path: Path) -> Truth:
         thermal_from_color=_transform(arrays.pop("thermal_from_color")),
         depth_shift_mm=header["depth_shift_mm"],
     )
-    scene = parse(header["scene"], SceneSettings, where=str(path))
-    return Truth(subject=header["subject"], scene=scene, rig=rig, **arrays)
+    return Truth(subject=header["subject"], rig=rig, **arrays)
 
 
 def _matrix(transform: RigidTransform) -> NDArray[np.float64]:

@@ -12,30 +12,21 @@ BOARD = Board(9, 6, 25.0)
 
 
 def picture(
-    board: Board,
-    *,
-    size: tuple[int, int],
-    scale: float,
-    angle_deg: float = 5.0,
-    dark: float = 40,
-    light=200.0,
+    board: Board, *, size: tuple[int, int], scale: float, angle_deg: float = 5.0, dark=40.0, light=200.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a noisy picture (H, W) float32 of a board turned in the plane, and its corners in pixels."""
     big, per_square = 4, 8
     drawn = board.draw(px_per_square=per_square).astype(np.float32) / 255
-    height, width = size
-    turn = cv2.getRotationMatrix2D(
-        (drawn.shape[1] / 2 - 0.5, drawn.shape[0] / 2 - 0.5), angle_deg, scale * big
-    )
-    turn[:, 2] += np.array([width * big, height * big]) / 2 - np.array(drawn.shape[::-1]) / 2
-    fine = cv2.warpAffine(
-        drawn, turn, (width * big, height * big), flags=cv2.INTER_LINEAR, borderValue=(0.4,)
-    )
-    coarse = cv2.GaussianBlur(cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA), (0, 0), 0.6)
+    middle, wanted = np.array(drawn.shape[::-1]) / 2 - 0.5, np.array(size[::-1]) * big / 2
+    turn = cv2.getRotationMatrix2D(tuple(middle), angle_deg, scale * big)
+    turn[:, 2] += wanted - middle
+    fine = cv2.warpAffine(drawn, turn, (size[1] * big, size[0] * big), borderValue=(0.4,))
+    coarse = cv2.resize(fine, (size[1], size[0]), interpolation=cv2.INTER_AREA)
+    coarse = cv2.GaussianBlur(coarse, (0, 0), 0.6)
     column, row = np.meshgrid(np.arange(board.columns), np.arange(board.rows))
     at = (np.stack([column, row], axis=-1).reshape(-1, 2) + 2.0) * per_square - 0.5
     corners_px = ((at @ turn[:, :2].T + turn[:, 2]) + 0.5) / big - 0.5
-    noise = np.random.default_rng(0).normal(0, 1.5, (height, width))
+    noise = np.random.default_rng(0).normal(0, 1.5, size)
     return (dark + (light - dark) * coarse + noise).astype(np.float32), corners_px
 
 

@@ -137,5 +137,5 @@ def test_values_that_no_rig_can_have_are_refused(
 
 def test_a_calibration_of_another_rig_is_refused(true_rig: Calibration) -> None:
     require_rig(true_rig, "test", Path("calibration.toml"))
-    with pytest.raises(CalibrationError, match="rig 'lab-2', found one of 'test'.*: calibration.toml"):
+    with pytest.raises(CalibrationError, match=r"rig 'lab-2', found one of 'test'.*: calibration\.toml"):
         require_rig(true_rig, "lab-2", Path("calibration.toml"))

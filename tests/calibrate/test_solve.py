@@ -103,7 +103,7 @@ def test_a_picture_that_contradicts_the_others_is_left_out_and_named(
 
 
 def test_too_few_views_are_refused(make_views: MakeViews) -> None:
-    with pytest.raises(CalibrationError, match="at least 8 views .* color camera, found 5"):
+    with pytest.raises(CalibrationError, match=r"at least 8 views .* color camera, found 5"):
         solve_views(make_views(5, BOARD, seed=8), BOARD, size_px=SIZE_PX)
 
 
@@ -126,25 +126,19 @@ def test_boards_that_stay_in_the_middle_are_refused_whatever_the_residual(make_v
 
 def test_boards_that_are_never_tilted_are_refused_whatever_the_residual(make_views: MakeViews) -> None:
     views = make_views(25, BOARD, seed=11, tilt=0.0, spread=0.6, noise_px=0.1, cameras=("color", "depth"))
-    with pytest.raises(CalibrationError, match="leave the focal length of the .* camera open"):
+    with pytest.raises(CalibrationError, match="focal length stays open; tilt it"):
         solve_views(views, BOARD, size_px={name: SIZE_PX[name] for name in ("color", "depth")})
 
 
 def test_a_mirrored_camera_is_refused(make_views: MakeViews) -> None:
-    mirror = np.array([-1.0, 1.0])
-    views = [
-        replace(
-            view,
-            corners_px={
-                name: (px * mirror + (511, 0)).reshape(6, 9, 2)[::-1].reshape(-1, 2)
-                if name == "depth"
-                else px
-                for name, px in view.corners_px.items()
-            },
-        )
-        for view in make_views(25, BOARD, seed=12, spread=0.5)
-    ]
-    with pytest.raises(CalibrationError, match="do not agree on one geometry|leave the"):
+    views = []
+    for view in make_views(20, BOARD, seed=12):
+        corners_px = dict(view.corners_px)
+        if "depth" in corners_px:
+            mirrored = corners_px["depth"] * (-1, 1) + (511, 0)
+            corners_px["depth"] = mirrored.reshape(6, 9, 2)[::-1].reshape(-1, 2)
+        views.append(replace(view, corners_px=corners_px))
+    with pytest.raises(CalibrationError, match=r"do not agree on one geometry|leave the"):
         solve_views(views, BOARD, size_px=SIZE_PX)
 
 

@@ -1,0 +1,154 @@
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from mavfer.capture.camera import Capture
+from mavfer.capture.clock import VirtualClock
+from mavfer.capture.drain import Drain
+from mavfer.capture.mcap_reader import McapReader
+from mavfer.capture.session_writer import SessionWriter
+from mavfer.capture.streams import Frame, Stream, StreamSpec
+from mavfer.capture.trigger import Plan
+from mavfer.errors import CameraError
+
+DEPTH = StreamSpec(Stream.DEPTH, (4, 5), "uint16", "mm")
+PLAN = Plan(first_tick_ns=10_000_000_000, fps=10, n_ticks=20)
+WAIT_S = 20.0
+
+
+@dataclass
+class FakeSensor:
+    """A camera of 30 frames per second that misbehaves as told; frame 1000 comes at the first tick."""
+
+    clock: VirtualClock
+    skip: tuple[int, ...] = ()
+    broken: tuple[int, ...] = ()
+    late_ns: dict[int, int] = field(default_factory=dict)
+    silent_after: int | None = None
+    may_retrieve: threading.Event = field(default_factory=threading.Event)
+    specs: tuple[StreamSpec, ...] = (DEPTH,)
+    fps: float = 30.0
+    n: int = 990
+
+    def open(self):
+        pass
+
+    def start(self, first_tick_ns):
+        self.first_tick_ns = first_tick_ns
+
+    def grab(self, timeout_s):  # noqa: ARG002 - a virtual clock has no time-out
+        self.n += 1
+        while self.n in self.skip:
+            self.n += 1
+        if self.silent_after is not None and self.n > self.silent_after:
+            raise CameraError("no frame came")
+        device_ns = round((self.n - 1000) * 1e9 / 30)
+        host_ns = self.first_tick_ns + device_ns + self.late_ns.get(self.n, 0)
+        self.clock.wait_until_ns(host_ns)
+        number = self.n
+
+        def retrieve():
+            assert self.may_retrieve.wait(WAIT_S)
+            if number in self.broken:
+                raise CameraError("the packet was torn")
+            pixels = np.full(DEPTH.shape, number, np.uint16)
+            return (Frame(Stream.DEPTH, pixels, device_ns + 10**12, host_ns, number),)
+
+        return Capture(number, device_ns + 10**12, host_ns, retrieve)
+
+    def nodes(self):
+        return {}
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def drained(tmp_path):
+    """Return a function that drains a sensor by PLAN; it gives counters, complaints and stored frame ids."""
+
+    def drain(*, keep="nearest", queue_length=64, wait_for_writer=True, hold=False, **faults):
+        clock = VirtualClock(9_000_000_000)
+        sensor = FakeSensor(clock, **faults)
+        writer = SessionWriter(tmp_path, recorder="kinect", specs=(DEPTH,))
+        if not hold:
+            sensor.may_retrieve.set()
+        work = Drain(
+            sensor,
+            writer,
+            plan=PLAN,
+            keep=keep,
+            queue_length=queue_length,
+            clock=clock,
+            wait_for_writer=wait_for_writer,
+        )
+        if hold:
+            work.grabbing_is_over.wait(WAIT_S)
+            sensor.may_retrieve.set()
+        assert work.finished.wait(WAIT_S)
+        writer.finish()
+        rows = McapReader(tmp_path / "kinect.0000.mcap").rows
+        return work.counters, work.complaints, rows["sequence"][rows["channel"] == 2].tolist()
+
+    return drain
+
+
+def test_every_tick_gets_the_frame_nearest_to_it(drained):
+    counters, complaints, ids = drained()
+    assert ids == [1000 + 3 * tick for tick in range(20)]
+    assert (counters.kept, counters.lost, counters.tick, complaints) == (20, {}, 19, [])
+    assert counters.grabbed >= 60
+
+
+def test_keeping_all_keeps_every_frame_within_the_plan(drained):
+    counters, _, ids = drained(keep="all")
+    assert ids == list(range(999, 1059))
+    assert counters.kept == 60
+
+
+def test_a_frame_that_was_collected_late_keeps_its_tick(drained):
+    _, _, ids = drained(late_ns={1012: 45_000_000})
+    assert ids == [1000 + 3 * tick for tick in range(20)]
+
+
+def test_gaps_in_the_sensor_s_counter_are_counted_as_lost(drained):
+    counters, _, ids = drained(skip=(1004, 1012, 1013))
+    assert counters.lost == {"sensor": 3}
+    assert len(ids) == 20
+
+
+def test_gaps_before_the_plan_are_no_loss(drained):
+    assert drained(skip=(992, 993))[0].lost == {}
+
+
+def test_a_full_queue_costs_frames_that_are_counted_and_memory_stays_bounded(drained):
+    counters, _, ids = drained(queue_length=4, wait_for_writer=False, hold=True)
+    assert counters.kept + counters.lost["queue"] == 20
+    assert len(ids) == counters.kept <= 6
+    assert ids == sorted(ids)
+
+
+def test_on_a_virtual_clock_a_full_queue_makes_the_camera_wait(drained):
+    counters, _, ids = drained(queue_length=1)
+    assert (counters.lost, len(ids)) == ({}, 20)
+
+
+def test_a_frame_that_cannot_be_read_is_counted_and_the_take_goes_on(drained):
+    counters, complaints, ids = drained(broken=(1003, 1030))
+    assert counters.lost == {"camera": 2}
+    assert complaints == ["the packet was torn"]
+    assert len(ids) == 18
+
+
+def test_a_camera_that_falls_silent_is_given_up_and_what_it_gave_is_kept(drained):
+    counters, complaints, ids = drained(silent_after=1031)
+    assert complaints == ["no frame came"]
+    assert ids == [1000 + 3 * tick for tick in range(11)]
+    assert counters.tick == 10
+
+
+def test_a_defect_in_a_driver_does_not_pass_in_silence(drained):
+    _, complaints, _ = drained(skip=None)
+    assert [complaint.split(":")[:2] for complaint in complaints] == [["grab", " TypeError"]]

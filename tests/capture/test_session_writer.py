@@ -1,0 +1,50 @@
+import sys
+
+import pytest
+
+from mavfer.capture.mcap_reader import McapReader
+from mavfer.capture.session_writer import SessionWriter
+from mavfer.errors import SessionError
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits of POSIX")
+def test_a_full_disk_costs_the_frame_that_did_not_fit_and_nothing_before_it(tmp_path, make_frame, small):
+    import resource
+
+    writer = SessionWriter(tmp_path, recorder="kinect", specs=(small.depth,))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    n_stored = 0
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            for i in range(1000):
+                writer.append([make_frame(small.depth, i, host_ns=i)])
+                n_stored = i + 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    writer.append([make_frame(small.depth, 5000, host_ns=5000)])
+    (name,) = writer.finish()
+    reader = McapReader(tmp_path / name)
+    assert reader.intact()
+    assert reader.rows["sequence"].tolist() == [*range(n_stored), 5000]
+
+
+def test_a_frame_of_the_wrong_shape_is_refused_and_the_file_stays_whole(tmp_path, make_frame, small):
+    writer = SessionWriter(tmp_path, recorder="kinect", specs=(small.depth,))
+    frame = make_frame(small.thermal, 0, host_ns=1)
+    with pytest.raises(SessionError, match=r"wants \(12, 16\) uint16"):
+        writer.append([type(frame)(small.depth.stream, frame.pixels, 1, 1, 0)])
+    (name,) = writer.finish()
+    assert McapReader(tmp_path / name).intact()
+
+
+def test_several_threads_may_write(tmp_path, make_frame, small):
+    from concurrent.futures import ThreadPoolExecutor
+
+    writer = SessionWriter(tmp_path, recorder="kinect", specs=(small.depth,), segment_bytes=3000)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda i: writer.append([make_frame(small.depth, i, host_ns=i)]), range(60)))
+        list(pool.map(lambda i: writer.add_ping(i, i, i, i), range(60)))
+    rows = [row for name in writer.finish() for row in McapReader(tmp_path / name).rows]
+    assert sorted(int(row["sequence"]) for row in rows if row["channel"] == 2) == list(range(60))
+    assert sum(row["channel"] == 101 for row in rows) == 60
