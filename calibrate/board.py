@@ -21,6 +21,7 @@ DETECTION_WIDTH_PX = (768, 960)  # pictures are brought between these widths bef
 STRETCH_PERCENTILES = (1.0, 99.0)
 FIT_RADIUS_SQUARES = 0.45  # the saddle is fitted within this share of the smallest square
 FIT_STEPS = 6
+GOES_ON = 0.5  # share of the board's contrast that squares beyond it must have to be squares
 WEAKEST_SADDLE = 0.05  # share of the median curvature (of its determinant) that every saddle must have
 FIT_MOVE_SQUARES = 0.5  # a corner that the fit moves farther than this was not found
 
@@ -94,6 +95,8 @@ class Board:
 def find_corners(image: NDArray, board: Board, stream: Stream) -> Float | None:
     """Return where the board's inner corners lie in `image`, or None if the board is not seen whole.
 
+    A part of a larger chessboard is not taken for the board.
+
     The order is that of `board.points_mm` if black squares are the darker ones. A thermal camera may see
     them as the brighter ones (black is heated more), and a symmetric board cannot be told from itself
     turned by half a turn (it is taken to stand upright): the right order may then be the reverse of the one
@@ -121,7 +124,9 @@ def find_corners(image: NDArray, board: Board, stream: Stream) -> Float | None:
     # Resizing keeps the picture's borders, not its pixel centers, in place: half a pixel each way.
     corners_px = (corners.reshape(-1, 2).astype(np.float64) + 0.5) / scale - 0.5
     refined_px = refine_corners(gray, corners_px, board)
-    return None if refined_px is None else _in_board_order(gray, refined_px, board)
+    if refined_px is None or _goes_on(gray, refined_px, board):
+        return None
+    return _in_board_order(gray, refined_px, board)
 
 
 def refine_corners(image: NDArray, corners_px: Float, board: Board) -> Float | None:
@@ -188,6 +193,32 @@ def _in_board_order(gray: NDArray, corners_px: Float, board: Board) -> Float:
         white = white_squares(board)
         turned = float(np.median(brightness[white])) < float(np.median(brightness[~white]))
     return (grid[::-1, ::-1] if turned else grid).reshape(-1, 2)
+
+
+def _goes_on(gray: NDArray, corners_px: Float, board: Board) -> bool:
+    """Return whether the squares alternate beyond the board's outer ones: then it is part of a larger board."""
+    homography, _ = cv2.findHomography(board.points_mm[:, :2] / board.square_mm, corners_px)
+    if homography is None:
+        return False
+    # Square (i, j) lies between corners i and i + 1; -1 is an outer square, -2 lies beyond the board.
+    i, j = np.meshgrid(np.arange(-2, board.columns + 1), np.arange(-2, board.rows + 1))
+    at = np.stack([i + 0.5, j + 0.5, np.ones(i.shape)], axis=-1) @ homography.T
+    map_xy = (at[..., :2] / at[..., 2:]).astype(np.float32)
+    value = cv2.remap(
+        gray.astype(np.float32),
+        map_xy[..., 0],
+        map_xy[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    sign = np.where((i + j) % 2 == 0, 1.0, -1.0)
+
+    def alternation(part: tuple[slice | int, slice | int]) -> float:
+        return abs(float(np.mean((value[part] - value[part].mean()) * sign[part])))
+
+    middle, beyond = slice(1, -1), (0, -1)
+    sides = [(middle, k) for k in beyond] + [(k, middle) for k in beyond]
+    return max(alternation(side) for side in sides) > GOES_ON * alternation((middle, middle))
 
 
 def _smallest_square_px(corners_px: Float, board: Board) -> float:

@@ -123,7 +123,9 @@ def check_session(
         simulated = ", simulated" if record.simulated else ""
         rate = "its own times" if record.plan.fps is None else f"{record.plan.fps:g} fps"
         console.print(f"[bold]{session.id}[/bold]  subject {record.subject}, {record.state}{simulated}")
-        console.print(f"{report.n_ticks} ticks at {rate}, rig {record.rig!r}, begun {record.started_utc}")
+        planned = record.n_ticks_planned or report.n_ticks
+        of = f" of {planned} planned" if planned != report.n_ticks else ""
+        console.print(f"{report.n_ticks} ticks{of} at {rate}, rig {record.rig!r}, begun {record.started_utc}")
         console.print(_stream_table(report))
         if report.pair_skew_ms:
             console.print(_skew_table(report))

@@ -18,7 +18,7 @@ from .rig import Rig
 RETRY_S = 1.0
 SILENT_S = 2.0
 LOST_S = 15.0
-"""A recorder that says nothing for SILENT_S is shown as silent, one for LOST_S is given up."""
+"""Without a word for SILENT_S a recorder is shown as silent, for LOST_S while recording it is given up."""
 STAY_EVERY_S = 0.5
 LISTEN_S = 0.05
 UNREACHABLE_S = 1.0
@@ -218,7 +218,7 @@ class Crew:
             status = member.process.poll()
             if status is not None and not member.finished and not member.gone:
                 member.gone = f"ended by itself ({_cause(status)}{_last_line(member.log)})"
-            elif member.beat and time.monotonic() - member.heard_s > LOST_S and not member.finished:
+            elif member.beat.get("state") == "recording" and time.monotonic() - member.heard_s > LOST_S:
                 member.gone = member.gone or f"was silent for {LOST_S:g} s"
 
     def _send(self, command: Command, names: list[str]) -> None:

@@ -20,6 +20,8 @@ from .session_writer import recorder_files
 from .trigger import LEAD_NS, Plan
 
 STEP_TIMEOUT_S = 60.0
+OPEN_TIMEOUT_S = 240.0
+"""A simulated camera compiles its renderer the first time that it is opened on a machine."""
 STOP_TIMEOUT_S = 30.0
 WATCH_EVERY_S = 0.1
 
@@ -124,6 +126,7 @@ def record(
             "consent": consent,
             "protocol": protocol,
             "plan": {"first_tick_ns": 0, "fps": rig.fps, "n_ticks": n_ticks},
+            "n_ticks_planned": n_ticks,
             "software": {"mavfer": __version__, "python": platform.python_version()},
             "recorders": {},
             "settings": rig,
@@ -185,7 +188,7 @@ class _Take:
         self._crew.wait_for_all(timeout_s=STEP_TIMEOUT_S)
         subject = {"subject": self._record.subject, "seconds": self._seconds}
         answers = self._crew.command_all(
-            "open", {**subject, "ping_address": self._crew.ping_address}, timeout_s=STEP_TIMEOUT_S
+            "open", {**subject, "ping_address": self._crew.ping_address}, timeout_s=OPEN_TIMEOUT_S
         )
         settings = self._record.settings
         recorders = {

@@ -74,7 +74,8 @@ class SessionRecord(StrictModel):
     simulated : whether any stream was rendered and not filmed
     state : "recording" until the take ends; "stopped" by the operator before the plan's end; "failed" when a
         recorder was lost; "recovered" when `mavfer recover` closed it
-    plan : on the master's clock
+    plan : what was carried out, on the master's clock; shorter than planned if the take ended early
+    n_ticks_planned : ticks that the take was to have
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -87,6 +88,7 @@ class SessionRecord(StrictModel):
     consent: str | None = None
     protocol: str | None = None
     plan: Plan
+    n_ticks_planned: int | None = None
     software: dict[str, str] = Field(default_factory=dict)
     recorders: dict[str, RecorderRecord]
     settings: Rig | None = None

@@ -14,7 +14,7 @@ from pydantic import Field
 from ..config import StrictModel
 from ..errors import RecordError
 
-LEAD_NS = 800_000_000
+LEAD_NS = 1_000_000_000
 """How far ahead of T0 a plan is sent; the worst one-way delay measured on a loaded machine was 178 ms."""
 
 Item = TypeVar("Item")

@@ -6,7 +6,7 @@ One core, no threads; every function releases the GIL and compiles once.
 import numpy as np
 from numba import njit
 
-from .head import CLOTH, MANTLE, SKIN
+from .head import CLOTH, MANTLE, SKIN, TEETH, TONGUE
 
 _FIRST_EYE, _LAST_EYE = 4, 5
 
@@ -38,9 +38,11 @@ def light_vertices(xyz, normals, occlusion, part, lights, sky, ground):
         open_share = 0.35 + 0.65 * seen
         wrap_r, wrap_g, wrap_b, gloss, power = 0.10, 0.10, 0.10, 0.0, 20
         if part[i] == SKIN:
-            wrap_r, wrap_g, wrap_b, gloss, power = 0.36, 0.22, 0.16, 0.075, 16
+            wrap_r, wrap_g, wrap_b, gloss, power = 0.36, 0.22, 0.16, 0.055, 16
         elif part[i] == CLOTH:
             gloss = 0.01
+        elif part[i] == TEETH or part[i] == TONGUE:
+            open_share = seen * seen  # the lips shade them
         elif part[i] == MANTLE:
             gloss, power = 0.07, 24
         for k in range(lights.shape[0]):

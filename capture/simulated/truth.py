@@ -42,6 +42,11 @@ class Truth:
     rig: SimulatedRig
 
 
+def truth_path(session_path: Path) -> Path:
+    """Return where the truth of a session folder is kept: beside it."""
+    return session_path.with_name(f"{session_path.name}.truth.npz")
+
+
 def solve_truth(scene: SceneSettings, *, subject: str, seconds: float, tick_s: NDArray[np.float64]) -> Truth:
     """Return what the scene shows at `tick_s`; costs about 0.3 ms per tick."""
     from .motion import Take

@@ -106,6 +106,12 @@ def test_a_board_of_another_size_gives_none() -> None:
     assert find_corners(np.clip(gray, 0, 255).astype(np.uint8), BOARD, Stream.INFRARED) is None
 
 
+@pytest.mark.parametrize("part", [Board(7, 4, 25), Board(8, 5, 25), Board(4, 3, 25)])
+def test_a_part_of_a_larger_board_is_not_taken_for_the_board(part: Board) -> None:
+    gray, _ = picture(BOARD, size=(424, 512), scale=2.4)
+    assert find_corners(np.clip(gray, 0, 255).astype(np.uint8), part, Stream.INFRARED) is None
+
+
 def test_refining_from_nearby_finds_the_same_corners() -> None:
     gray, true = picture(BOARD, size=(424, 512), scale=2.4)
     start = true + np.random.default_rng(2).uniform(-1, 1, true.shape)

@@ -1,0 +1,83 @@
+"""Measures of agreement: their laws and published values."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mavfer.annotate.agreement import agreement, ccc, cronbach_alpha, mse, pearson, share_positive
+
+SERIES = st.lists(st.floats(-1, 1, width=32), min_size=3, max_size=30).map(np.array)
+# Shrout and Fleiss, Psychological Bulletin 86, 1979, table 2: 6 targets, 4 judges.
+SHROUT_FLEISS = np.array(
+    [[9, 6, 8, 7, 10, 6], [2, 1, 4, 1, 5, 2], [5, 3, 6, 2, 6, 4], [8, 2, 8, 6, 9, 7]], np.float64
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(SERIES)
+def test_a_series_agrees_fully_with_itself(series: np.ndarray) -> None:
+    assert ccc(series, series) == pytest.approx(1)
+    assert mse(series, series) == 0
+
+
+@settings(max_examples=50, deadline=None)
+@given(SERIES, SERIES)
+def test_ccc_is_symmetric_and_never_above_the_correlation(a: np.ndarray, b: np.ndarray) -> None:
+    n = min(len(a), len(b))
+    a, b = a[:n].astype(float), b[:n].astype(float)
+    assert ccc(a, b) == pytest.approx(ccc(b, a))
+    if a.std() > 1e-3 and b.std() > 1e-3:
+        assert abs(ccc(a, b)) <= abs(pearson(a, b)) + 1e-9
+
+
+def test_a_shift_lowers_ccc_as_lin_says_and_leaves_the_correlation() -> None:
+    a = np.sin(np.linspace(0, 20, 500))
+    for shift in (0.1, 0.5, 2.0):
+        assert pearson(a, a + shift) == pytest.approx(1)
+        assert ccc(a, a + shift) == pytest.approx(2 * a.var() / (2 * a.var() + shift**2))
+
+
+def test_a_constant_agrees_with_nothing() -> None:
+    a = np.sin(np.linspace(0, 20, 500))
+    assert ccc(a, np.full(500, a.mean())) == 0
+    assert np.isnan(pearson(a, np.zeros(500)))
+
+
+def test_missing_samples_are_left_out() -> None:
+    a, b = np.array([1.0, 2, np.nan, 4]), np.array([1.0, 2, 3, np.nan])
+    assert ccc(a, b) == pytest.approx(1)
+    assert mse(a, b) == 0
+    assert np.isnan(ccc(a, np.full(4, np.nan)))
+
+
+def test_alpha_equals_the_published_icc_3_k() -> None:
+    assert cronbach_alpha(SHROUT_FLEISS) == pytest.approx(0.91, abs=0.005)
+
+
+def test_alpha_ignores_each_raters_bias() -> None:
+    shifted = SHROUT_FLEISS + np.array([[0.0], [5], [-3], [1]])
+    assert cronbach_alpha(shifted) == pytest.approx(cronbach_alpha(SHROUT_FLEISS))
+    equal = np.stack([SHROUT_FLEISS[0]] * 3)
+    assert cronbach_alpha(equal) == pytest.approx(1)
+    assert np.isnan(cronbach_alpha(SHROUT_FLEISS[:1]))
+    assert np.isnan(cronbach_alpha(np.zeros((3, 10))))
+
+
+def test_alpha_of_independent_raters_is_near_zero() -> None:
+    noise = np.random.default_rng(0).normal(size=(3, 20000))
+    assert abs(cronbach_alpha(noise)) < 0.05
+
+
+def test_the_share_of_positive_samples_counts_no_zero() -> None:
+    assert share_positive(np.array([1.0, 0, -1, 2, np.nan])) == 0.5
+    assert np.isnan(share_positive(np.array([np.nan])))
+
+
+def test_pairs_are_averaged() -> None:
+    a = np.linspace(-1, 1, 50)
+    found = agreement(np.stack([a, a, a + 0.3]))
+    assert found.mse == pytest.approx(0.06)
+    assert found.pearson == pytest.approx(1)
+    assert found.ccc == pytest.approx((1 + 2 * ccc(a, a + 0.3)) / 3)
+    assert np.isnan(agreement(a[None]).ccc)
