@@ -68,9 +68,11 @@ def main() -> None:
     except MavferError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, KeyboardInterrupt) or stop.code == 130:
+            typer.echo("interrupted", err=True)
+            sys.exit(130)
+        raise
 
 
 def build_dataset() -> None:

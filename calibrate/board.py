@@ -196,7 +196,7 @@ def _in_board_order(gray: NDArray, corners_px: Float, board: Board) -> Float:
 
 
 def _goes_on(gray: NDArray, corners_px: Float, board: Board) -> bool:
-    """Return whether the squares alternate beyond the board's outer ones: then it is part of a larger board."""
+    """Return whether squares alternate beyond the board's outer ones: it is part of a larger board."""
     homography, _ = cv2.findHomography(board.points_mm[:, :2] / board.square_mm, corners_px)
     if homography is None:
         return False

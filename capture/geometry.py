@@ -59,10 +59,12 @@ class Intrinsics:
     def undistort(self, xy_distorted: NDArray) -> Float:
         """Return the points (..., 2) of the plane z = 1 that the lens moves to `xy_distorted`.
 
-        Newton's method with the exact Jacobian; a point that the lens model cannot reach becomes NaN.
+        Newton's method with the exact Jacobian; a point that the lens model reaches nowhere, or only beyond
+        the radius where it folds over, becomes NaN.
         """
         wanted = np.asarray(xy_distorted, np.float64)
         xy = wanted.copy()
+        radial = determinant = np.ones(xy.shape[:-1])
         k1, k2, p1, p2, k3 = self.distortion
         for _ in range(UNDISTORT_STEPS):
             x, y = xy[..., 0], xy[..., 1]
@@ -72,17 +74,18 @@ class Intrinsics:
             dxx = radial + slope * x * x + 2 * p1 * y + 6 * p2 * x
             dyy = radial + slope * y * y + 6 * p1 * y + 2 * p2 * x
             dxy = slope * x * y + 2 * p1 * x + 2 * p2 * y
-            miss = self.distort(xy) - wanted
-            with np.errstate(divide="ignore", invalid="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                miss = self.distort(xy) - wanted
                 determinant = dxx * dyy - dxy * dxy
                 step_x = (dyy * miss[..., 0] - dxy * miss[..., 1]) / determinant
                 step_y = (dxx * miss[..., 1] - dxy * miss[..., 0]) / determinant
             xy = xy - np.stack([step_x, step_y], axis=-1)
             if not np.any(np.abs(miss) > UNDISTORT_TOLERANCE):
                 break
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             reached = np.all(np.abs(self.distort(xy) - wanted) < 1e-9, axis=-1)
-        return np.where(reached[..., None], xy, np.nan)
+            unfolded = (radial > 0) & (determinant > 0)  # beyond the fold the model maps a side to the other
+        return np.where((reached & unfolded)[..., None], xy, np.nan)
 
     def project(self, xyz_mm: NDArray) -> Float:
         """Return the pixels (..., 2) where points (..., 3) before the camera appear; NaN for those behind."""

@@ -48,6 +48,13 @@ def test_undistort_undoes_distort():
     np.testing.assert_allclose(DEPTH.undistort(DEPTH.distort(xy)), xy, atol=1e-9)
 
 
+def test_a_pixel_that_the_lens_model_reaches_only_folded_over_has_no_ray():
+    folding = Intrinsics(100, 100, 50.0, 50.0, 50.0, 50.0, (-0.5, 0.0, 0.0, 0.0, 0.0))
+    rays = folding.rays(np.array([[400.0, 400.0], [60.0, 60.0], [-9e5, 3.0]]))
+    assert np.isnan(rays[[0, 2], :2]).all()
+    np.testing.assert_allclose(folding.project(rays[1] * 800.0), [60.0, 60.0])
+
+
 def test_the_ray_image_holds_the_rays_of_the_pixel_centers():
     small = Intrinsics(7, 5, 6.0, 6.0, 3.0, 2.0, (0.01, 0.0, 0.0, 0.0, 0.0))
     image = small.ray_image()
