@@ -7,6 +7,7 @@ trained on (300-W) excludes commercial use.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -20,8 +21,16 @@ from numpy.typing import NDArray
 
 from ..errors import FaceError
 
-BOX_POLICY = "dlib HOG box from a region of 2.5 box widths, scaled so that the last box is 105 px wide"
-"""Landmarks move by 3 % of the eye distance with the box they start from, so one policy serves all frames."""
+BOX_POLICY = (
+    "center of the dlib HOG box found in a region of 2.5 box widths, scaled so that the last box is "
+    "105 px wide; "
+    "width: median of the boxes of the last 2 s"
+)
+"""Landmarks move with the box they start from, so one policy serves all frames.
+
+The detector's sizes are a factor 1.2 apart and a face between two of them flips. On a simulated subject with
+glasses the largest landmark error falls from 0.170 to 0.072 eye distances with the median, at no cost.
+"""
 
 MIN_FACE_PX = 80  # the HOG detector's window; smaller faces are not found
 SEARCH_WIDTH_PX = 960  # full search: first at this picture width, then at twice it
@@ -33,6 +42,7 @@ MAX_GAIN = 8.0
 LANDMARK_FACE_PX = 250  # dlib rounds landmarks to whole pixels: enlarged, that is 0.2 % of a face
 FULL_SEARCH_EVERY = 50
 MEMORY_S = 1.0
+WIDTH_MEMORY_S = 2.0
 MAX_DRIFT = 0.2
 
 
@@ -74,6 +84,7 @@ class FaceFollower:
         self._last_box: NDArray[np.float64] | None = None
         self._last_t_s = -np.inf
         self._n_since_full = 0
+        self._widths: deque[tuple[float, float]] = deque()  # (t_s, width_px) of the last WIDTH_MEMORY_S
 
     def find(self, color: NDArray[np.uint8], *, t_s: float) -> Face | None:
         """Return the subject's face in an (H, W, 3) picture, red, green, blue, or None.
@@ -83,6 +94,7 @@ class FaceFollower:
         """
         if t_s - self._last_t_s > MEMORY_S:
             self._region = self._last_box = None
+            self._widths.clear()
         self._n_since_full += 1
         box = None
         if self._region is not None and self._n_since_full < FULL_SEARCH_EVERY:
@@ -99,7 +111,17 @@ class FaceFollower:
                 box, found = full_box, "full"
         self._region = _region_around(box, self._region)
         self._last_box, self._last_t_s = box, t_s
+        box = self._steadied(box, t_s)
         return Face(box, landmarks_in(color, box), found)
+
+    def _steadied(self, box: NDArray[np.float64], t_s: float) -> NDArray[np.float64]:
+        """Return the box about the same center, as wide as the median of the last WIDTH_MEMORY_S."""
+        self._widths.append((t_s, float(box[2] - box[0])))
+        while self._widths[0][0] < t_s - WIDTH_MEMORY_S:
+            self._widths.popleft()
+        half = float(np.median([width for _, width in self._widths])) / 2
+        center = (box[:2] + box[2:]) / 2
+        return np.concatenate([center - half, center + half])
 
     def _search_region(self, color: NDArray[np.uint8], region: _Region) -> NDArray[np.float64] | None:
         gray, left, top = _cut_gray(color, region)

@@ -177,6 +177,21 @@ def test_thermal_is_laid_where_the_depth_says(true_rig: Calibration) -> None:
         np.testing.assert_allclose(laid[20:], wanted[20:, :, axis], atol=0.05)
 
 
+def test_a_head_lays_no_warmth_on_the_wall_that_it_hides(identity_rig: Calibration) -> None:
+    beside = RigidTransform(np.eye(3), np.array([160.0, 0.0, 0.0]))
+    rig = replace(identity_rig, thermal_from_color=beside)
+    depth_mm = two_surfaces(CAMERA)
+    # The square appears 20 px to the right in the thermal picture, the wall 10.
+    thermal = np.full((90, 120), 100, np.uint16)
+    thermal[30:60, 60:100] = 900
+    laid = thermal_to_color(thermal, depth_mm, rig)
+    row = laid[45]
+    assert np.all(row[42:78] == 900)  # the square itself
+    assert np.all(row[82:88] == 0)  # wall behind it, for the thermal camera
+    assert np.all(row[93:108] == 100)
+    assert np.all(row[2:37] == 100)
+
+
 def test_pictures_of_another_size_are_refused(true_rig: Calibration) -> None:
     warp = DepthWarp(true_rig)
     for call in (warp.to_color, lambda picture: warp_depth(picture, true_rig)):
