@@ -58,8 +58,7 @@ def run_demo(
 
 def _walk(folder: Path, road: Road, *, quick: bool, seed: int, stages: Stages) -> dict[str, Any]:
     from . import demo_stages as stage_of
-    from .capture.master import truth_path
-    from .capture.simulated.truth import read_truth
+    from .capture.simulated.truth import read_truth, truth_path
     from .demo_report import DemoResults, write_report
     from .demo_truth import calibration_errors
 

@@ -17,8 +17,7 @@ from . import demo_pictures as draw
 from .annotate.trace import DIMENSIONS, read_traces
 from .calibrate.board import Board
 from .calibrate.calibration import Calibration
-from .capture.master import truth_path
-from .capture.simulated.truth import read_truth
+from .capture.simulated.truth import read_truth, truth_path
 from .capture.synchronize import SyncReport
 from .demo_stages import BOARD, RATER_LAG_S, StageTime
 from .demo_truth import CalibrationErrors

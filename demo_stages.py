@@ -18,10 +18,10 @@ from .annotate.trace import write_trace
 from .calibrate.board import Board
 from .calibrate.calibration import Calibration, write_calibration
 from .calibrate.solve import calibrate_session
-from .capture.master import record, truth_path
+from .capture.master import record
 from .capture.rig import Rig, read_rig, simulated_rig_file
 from .capture.session import open_session
-from .capture.simulated.truth import read_truth
+from .capture.simulated.truth import read_truth, truth_path
 from .capture.synchronize import SyncReport, synchronize
 from .errors import DatasetError
 from .model.evaluate import Evaluation, evaluate

@@ -17,6 +17,7 @@ from .place import Place, require_place
 from .rig import Rig
 from .session import RecorderRecord, SessionRecord, require_pseudonym, write_record
 from .session_writer import recorder_files
+from .simulated.truth import truth_path
 from .trigger import LEAD_NS, Plan
 
 STEP_TIMEOUT_S = 60.0
@@ -62,11 +63,6 @@ class TakeStopped(KeyboardInterrupt):
     def __init__(self, report: TakeReport) -> None:
         super().__init__(str(report.path))
         self.report = report
-
-
-def truth_path(path: Path) -> Path:
-    """Return where the ground truth of a simulated session stands: beside it, never in it."""
-    return path.with_name(f"{path.name}.truth.npz")
 
 
 def record(

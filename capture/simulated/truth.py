@@ -19,6 +19,8 @@ from .scene import SceneSettings
 
 SCHEMA_VERSION = 1
 N_LANDMARKS = 68
+SERIES = ("tick_s", "valence", "arousal", "landmarks_xyz_color_mm")
+ARRAYS = (*SERIES, "color_from_depth", "thermal_from_color")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def read_truth(path: Path) -> Truth:
     try:
         with np.load(path, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
-            arrays = {name: file[name] for name in file.files if name != "header"}
+            arrays = {name: file[name] for name in ARRAYS}
     except FileNotFoundError as error:
         raise SessionError(
             f"wanted the truth beside a simulated session, found nothing; no other session has one: {path}"
@@ -130,7 +132,7 @@ def read_truth(path: Path) -> Truth:
         thermal_from_color=_transform(arrays.pop("thermal_from_color")),
         depth_shift_mm=header["depth_shift_mm"],
     )
-    return Truth(subject=header["subject"], rig=rig, **arrays)
+    return Truth(subject=header["subject"], rig=rig, **{name: arrays[name] for name in SERIES})
 
 
 def _matrix(transform: RigidTransform) -> NDArray[np.float64]:

@@ -12,12 +12,12 @@ import numpy as np
 import psutil
 import pytest
 
-from mavfer.capture.master import TakeStopped, record, truth_path
+from mavfer.capture.master import TakeStopped, record
 from mavfer.capture.recovery import recover
 from mavfer.capture.rig import Rig
 from mavfer.capture.session import open_session, read_record
 from mavfer.capture.session_writer import being_written
-from mavfer.capture.simulated.truth import read_truth
+from mavfer.capture.simulated.truth import read_truth, truth_path
 from mavfer.capture.streams import Stream
 from mavfer.capture.synchronize import synchronize
 from mavfer.errors import ConfigError, MavferError, OutputError, RecordError
