@@ -11,7 +11,7 @@ from .errors import MavferError
 
 # words of the command -> (module, function); the function's docstring is its help
 COMMANDS = {
-    "demo": ("demo", "demo"),
+    "demo": ("demo.commands", "demo"),
     "rig new": ("capture.commands", "rig_new"),
     "record": ("capture.commands", "record"),
     "recorder": ("capture.commands", "recorder"),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .mran import CHANNELS, Conv3d, EmotionRecognition, MranOptions, channels_last, scaled, xavier
+from .mran import CHANNELS, Conv3d, EmotionRecognition, MranOptions, relu_gain, scaled, xavier
 
 
 class EarlyFusion(nn.Module):
@@ -18,7 +18,8 @@ class EarlyFusion(nn.Module):
         super().__init__()
         self.options = options
         n_channels = sum(CHANNELS[name] for name in options.modalities)
-        self.features = Conv3d(n_channels, scaled(32, options.width))
+        gain = relu_gain(options)
+        self.features = xavier(Conv3d(n_channels, scaled(32, options.width)), gain=gain)
         self.recognition = EmotionRecognition(
             width=options.width,
             n_pools=4,
@@ -27,9 +28,8 @@ class EarlyFusion(nn.Module):
             n_outputs=options.n_outputs,
             dropout=options.dropout,
             output=options.output,
+            gain=gain,
         )
-        self.apply(xavier)
-        self.apply(channels_last)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return (B, n_outputs) float32 from streams of (B, T, C, H, W) float32."""

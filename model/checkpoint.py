@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import os
 import pickle
 import zipfile
 from collections.abc import Sequence
@@ -122,6 +123,14 @@ def open_run(path: Path) -> Run:
             f"({reason:.120}); train again: {path / WEIGHTS_NAME}"
         ) from error
     return Run(path, record, network.eval())
+
+
+def path_from(folder: Path, target: Path) -> str:
+    """Return how `target` is reached from `folder`: the two may be moved together."""
+    try:
+        return Path(os.path.relpath(target.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # Windows: on another drive
+        return target.resolve().as_posix()
 
 
 def sha256_of_dataset(path: Path) -> str:

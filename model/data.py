@@ -18,6 +18,7 @@ from ..capture.streams import Stream
 from ..errors import DatasetError, ModelError
 from ..preprocess.clips import DatasetSession, windows
 
+COLOR_SCALE = 64.0  # of 255: what expressions change; from gray, 127.5 makes it [-1, 1]
 DEPTH_SCALE_MM = 100.0  # a face is about 120 mm deep
 THERMAL_CENTER_C = 33.0  # skin of the face in a room
 THERMAL_SCALE_C = 2.5
@@ -34,8 +35,10 @@ class InputOptions:
     modalities : streams to read, color first
     n_frames : frames per clip
     size_px : side of the network's input; larger crops are averaged down to it
+    color_reference : color is counted from the "session"'s mean face, pixel by pixel, so that identity and
+        light, which differ far more than expressions do, are not in the way; or from "gray" as it is
     depth_reference : depth is counted from the median face depth of the "session", which keeps that a
-        subject leans forward, or of the "frame", which drops it
+        subject leans forward and drops where they sit, or of the "frame", which drops both
     thermal_reference : temperature is counted from a "fixed" 33 degC, or from the median face temperature
         of the "session", which drops that people differ but keeps level and contrast within a session
     """
@@ -43,6 +46,7 @@ class InputOptions:
     modalities: tuple[str, ...]
     n_frames: int = 16
     size_px: int = 96
+    color_reference: Literal["session", "gray"] = "session"
     depth_reference: Literal["session", "frame"] = "session"
     thermal_reference: Literal["fixed", "session"] = "session"
 
@@ -113,12 +117,14 @@ class ClipSource:
         for name in self.options.modalities:
             pixels = torch.from_numpy(np.stack([self._frames_of(clip, name) for clip in clips])).to(device)
             if name == Stream.COLOR:
-                batch[name] = _color_input(pixels, size_px=self.options.size_px)
+                mean = np.stack([self._pixels[clip.session].mean_face for clip in clips])
+                scale = COLOR_SCALE if self.options.color_reference == "session" else 127.5
+                x = (pixels.float() - torch.from_numpy(mean).to(device)[:, None]) / scale
+                x = x.clamp(-LIMIT, LIMIT).permute(0, 1, 4, 2, 3)
             else:
                 reference = np.stack([self._frames_of(clip, name, reference=True) for clip in clips])
-                batch[name] = _gray_input(
-                    name, pixels, torch.from_numpy(reference).to(device), size_px=self.options.size_px
-                )
+                x = _gray_input(name, pixels, torch.from_numpy(reference).to(device))[:, :, None]
+            batch[name] = _shrink(x, self.options.size_px)
         return batch
 
     def _frames_of(self, clip: ClipIndex, name: str, *, reference: bool = False) -> NDArray:
@@ -172,7 +178,7 @@ def augment(inputs: Mapping[str, Tensor], generator: torch.Generator) -> dict[st
     brightness = 0.2 * (2 * torch.rand(n, 1, 1, 1, 1, generator=generator) - 1)
     flip = torch.rand(n, generator=generator) < 0.5
     to = color.device
-    batch["color"] = (color * (contrast * gain).to(to) + brightness.to(to)).clamp(-1.5, 1.5)
+    batch["color"] = (color * (contrast * gain).to(to) + brightness.to(to)).clamp(-LIMIT, LIMIT)
     mask = flip.to(to)[:, None, None, None, None]
     return {name: torch.where(mask, stream.flip(-1), stream) for name, stream in batch.items()}
 
@@ -182,6 +188,7 @@ class _Pixels:
     """One session's stored integers, and what each frame's depth, heat or infrared is counted from."""
 
     frames: dict[str, NDArray]
+    mean_face: NDArray[np.float32]  # (S, S, 3), or gray
     references: dict[str, NDArray[np.float32]]
 
 
@@ -199,7 +206,11 @@ def _read_pixels(session: DatasetSession, options: InputOptions) -> _Pixels:
             pixels = np.where(valid[:, None, None], pixels, pixels.dtype.type(0))
             references[name] = _reference(name, pixels, options)
         frames[name] = pixels
-    return _Pixels(frames, references)
+    mean_face = np.full(frames["color"].shape[1:], 127.5, np.float32)
+    seen = session.read("valid_color").astype(bool)
+    if options.color_reference == "session" and seen.any():
+        mean_face = frames["color"][seen].mean(0, dtype=np.float32)
+    return _Pixels(frames, mean_face, references)
 
 
 def _reference(name: str, pixels: NDArray, options: InputOptions) -> NDArray[np.float32]:
@@ -216,13 +227,8 @@ def _reference(name: str, pixels: NDArray, options: InputOptions) -> NDArray[np.
     return np.full(n_frames, median, np.float32)
 
 
-def _color_input(pixels: Tensor, *, size_px: int) -> Tensor:
-    """Return (B, T, 3, H, W) float32 in [-1, 1] from (B, T, S, S, 3) uint8."""
-    return _shrink(pixels.permute(0, 1, 4, 2, 3).float() / 127.5 - 1, size_px)
-
-
-def _gray_input(name: str, pixels: Tensor, reference: Tensor, *, size_px: int) -> Tensor:
-    """Return (B, T, 1, H, W) float32 from (B, T, S, S) uint16 and what each frame is counted from (B, T)."""
+def _gray_input(name: str, pixels: Tensor, reference: Tensor) -> Tensor:
+    """Return (B, T, S, S) float32 from (B, T, S, S) uint16 and what each frame is counted from (B, T)."""
     values = pixels.float()
     reference = reference[..., None, None]
     if name == Stream.DEPTH:
@@ -233,8 +239,7 @@ def _gray_input(name: str, pixels: Tensor, reference: Tensor, *, size_px: int) -
         x = torch.log2(values.clamp(min=1) / reference.clamp(min=1)) / INFRARED_SCALE
     else:
         raise ModelError(f"wanted a stream of depth, thermal or infrared, found {name!r}")
-    x = torch.where(pixels.int() > 0, x.clamp(-LIMIT, LIMIT), 0.0)
-    return _shrink(x[:, :, None], size_px)
+    return torch.where(pixels.int() > 0, x.clamp(-LIMIT, LIMIT), 0.0)
 
 
 def _shrink(x: Tensor, size_px: int) -> Tensor:

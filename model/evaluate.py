@@ -19,7 +19,7 @@ from ..output import new_file
 from ..preprocess.clips import Dataset, open_dataset
 from ..preprocess.record import Split
 from .baselines import constant_prediction
-from .checkpoint import Run, RunRecord, open_run, sha256_of_dataset
+from .checkpoint import Run, RunRecord, open_run, path_from, sha256_of_dataset
 from .data import ClipIndex, ClipSource
 from .metrics import scores
 
@@ -87,7 +87,7 @@ def evaluate(
     """
     opened = open_run(run)
     record = opened.record
-    source_path = dataset if dataset is not None else Path(record.dataset)
+    source_path = dataset if dataset is not None else (opened.path / record.dataset).resolve()
     data = open_dataset(source_path)
     _require_unseen(record, data, split)
     source = ClipSource(data.split(split), options=record.inputs, dimensions=record.dimensions)
@@ -203,7 +203,8 @@ def _write(run: Run, evaluation: Evaluation, dataset: Path) -> None:
         "schema_version": 1,
         "model": evaluation.model,
         "split": evaluation.split,
-        "dataset": str(dataset),
+        "dataset": path_from(run.path, dataset),
+        "dataset_sha256": sha256_of_dataset(dataset),
         "simulated": evaluation.simulated,
         "unseen_subjects": evaluation.unseen_subjects,
         "n_frames": evaluation.n_frames,

@@ -8,13 +8,15 @@ H rows, W columns; channels and shapes at the line ends are those of width 1 and
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import ModelError
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear, "Conv3d")
 
 CHANNELS = {"color": 3, "depth": 1, "thermal": 1, "infrared": 1}
 """Channels per stream; Table I shows only the color's 3."""
@@ -41,6 +43,8 @@ class MranOptions:
     head : "table" pools four times from full size; "text" pools three times from half size, as the prose
     output : "tanh" as in the paper, or "linear"
     dropout : between the fully connected layers
+    xavier_gain : "relu" draws layers before a ReLU with Xavier's gain for it, sqrt(2), so that the signal
+        keeps its size through six of them; "one" draws all layers alike
     """
 
     modalities: tuple[str, ...] = ("color", "depth", "thermal")
@@ -55,6 +59,7 @@ class MranOptions:
     head: Literal["table", "text"] = "table"
     output: Literal["tanh", "linear"] = "tanh"
     dropout: float = 0.5
+    xavier_gain: Literal["relu", "one"] = "relu"
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.modalities if name not in CHANNELS]
@@ -89,16 +94,16 @@ class MRAN(nn.Module):
     def __init__(self, options: MranOptions) -> None:
         super().__init__()
         self.options = options
-        width, guides = options.width, options.guides
+        width, guides, gain = options.width, options.guides, relu_gain(options)
         self.encoders = nn.ModuleDict(
-            {name: SpatialEncoder(CHANNELS[name], width=width) for name in options.modalities}
+            {name: SpatialEncoder(CHANNELS[name], width=width, gain=gain) for name in options.modalities}
         )
         self.guide_decoders = nn.ModuleDict(
             {name: TemporalDecoder(width=width, peephole=options.peephole) for name in guides}
         )
         self.color_decoder = TemporalDecoder(width=width, peephole=options.peephole, n_guides=len(guides))
         stride = (1, 2, 2) if options.head == "text" else 1
-        self.features = Conv3d(CHANNELS["color"], scaled(32, width), stride=stride)
+        self.features = xavier(Conv3d(CHANNELS["color"], scaled(32, width), stride=stride), gain=gain)
         self.recognition = EmotionRecognition(
             width=width,
             n_pools=3 if options.head == "text" else 4,
@@ -107,9 +112,8 @@ class MRAN(nn.Module):
             n_outputs=options.n_outputs,
             dropout=options.dropout,
             output=options.output,
+            gain=gain,
         )
-        self.apply(xavier)
-        self.apply(channels_last)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return (B, n_outputs) float32 from streams of (B, T, C, H, W) float32."""
@@ -145,11 +149,12 @@ def URAN(options: MranOptions) -> MRAN:
 class SpatialEncoder(nn.Module):
     """Frame-wise features; the weights are shared over time, each stream has its own."""
 
-    def __init__(self, in_channels: int, *, width: float) -> None:
+    def __init__(self, in_channels: int, *, width: float, gain: float) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, scaled(32, width), 3, padding=1)
-        self.conv2 = nn.Conv2d(scaled(32, width), scaled(64, width), 3, padding=1)
-        self.conv3 = nn.Conv2d(scaled(64, width), scaled(128, width), 3, padding=1)
+        c32, c64, c128 = (scaled(n, width) for n in (32, 64, 128))
+        self.conv1 = xavier(nn.Conv2d(in_channels, c32, 3, padding=1), gain=gain)
+        self.conv2 = xavier(nn.Conv2d(c32, c64, 3, padding=1), gain=gain)
+        self.conv3 = xavier(nn.Conv2d(c64, c128, 3, padding=1), gain=gain)
 
     def forward(self, frames: Tensor) -> Tensor:
         x = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)  # (T*B, C, 96, 96)
@@ -166,9 +171,9 @@ class TemporalDecoder(nn.Module):
         super().__init__()
         c128, c64, c32 = (scaled(n, width) for n in (128, 64, 32))
         self.lstm1 = AttentionLSTM(c128, c64, n_guides=n_guides, peephole=peephole)
-        self.up1 = nn.ConvTranspose2d(c64, c64, 2, stride=2)
+        self.up1 = xavier(nn.ConvTranspose2d(c64, c64, 2, stride=2))
         self.lstm2 = AttentionLSTM(c64, c32, n_guides=n_guides, peephole=peephole)
-        self.up2 = nn.ConvTranspose2d(c32, c32, 2, stride=2)
+        self.up2 = xavier(nn.ConvTranspose2d(c32, c32, 2, stride=2))
         self.lstm3 = AttentionLSTM(c32, 1, n_guides=n_guides, peephole=peephole)
 
     def forward(
@@ -196,15 +201,13 @@ class AttentionLSTM(nn.Module):
 
     def __init__(self, in_channels: int, hidden: int, *, n_guides: int, peephole: str) -> None:
         super().__init__()
-        self.from_input = nn.Conv2d(in_channels, 4 * hidden, 3, padding=1)  # w_x and b
-        self.from_hidden = nn.Conv2d(hidden, 4 * hidden, 3, padding=1, bias=False)  # w_h^I
-        self.from_guides = nn.ModuleList(
-            nn.Conv2d(hidden, 4 * hidden, 3, padding=1, bias=False)
-            for _ in range(n_guides)  # w_h^g
-        )
-        self.from_cell = (
-            nn.Conv2d(hidden, 2 * hidden, 3, padding=1, bias=False) if peephole == "paper" else None
-        )
+        w_h = [nn.Conv2d(hidden, 4 * hidden, 3, padding=1, bias=False) for _ in range(1 + n_guides)]
+        self.from_input = xavier(nn.Conv2d(in_channels, 4 * hidden, 3, padding=1), n_gates=4)  # w_x and b
+        self.from_hidden = xavier(w_h[0], n_gates=4)  # w_h^I
+        self.from_guides = nn.ModuleList(xavier(conv, n_gates=4) for conv in w_h[1:])  # w_h^g
+        self.from_cell = None
+        if peephole == "paper":  # w_ci and w_cf
+            self.from_cell = xavier(nn.Conv2d(hidden, 2 * hidden, 3, padding=1, bias=False), n_gates=2)
         n_hadamard = {"paper": 1, "hadamard": 3, "none": 0}[peephole]
         self.peepholes = nn.Parameter(torch.zeros(n_hadamard, hidden, 1, 1))  # o, or o, i, f
 
@@ -269,14 +272,17 @@ class EmotionRecognition(nn.Module):
         n_outputs: int,
         dropout: float,
         output: str,
+        gain: float,
     ) -> None:
         super().__init__()
         channels = [scaled(n, width) for n in (32, 32, 64, 128, 256)][: n_pools + 1]
-        self.convs = nn.ModuleList(Conv3d(n_in, n_out) for n_in, n_out in pairwise(channels))
+        self.convs = nn.ModuleList(
+            xavier(Conv3d(n_in, n_out), gain=gain) for n_in, n_out in pairwise(channels)
+        )
         n_left = max(1, n_frames >> n_pools) * (size_px >> n_pools) ** 2  # 1 * 6 * 6
-        self.fc1 = nn.Linear(channels[-1] * n_left, scaled(1024, width))
+        self.fc1 = xavier(nn.Linear(channels[-1] * n_left, scaled(1024, width)), gain=gain)
         self.dropout = nn.Dropout(dropout)
-        self.fc2 = nn.Linear(scaled(1024, width), n_outputs)
+        self.fc2 = xavier(nn.Linear(scaled(1024, width), n_outputs))
         self.output = torch.tanh if output == "tanh" else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -315,25 +321,23 @@ def over_time(layer: nn.Module, x: Tensor) -> Tensor:
     return layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
 
-def xavier(module: nn.Module) -> None:
-    """Draw the weights of one layer from Xavier's uniform distribution; biases start at zero.
+def xavier(layer: Layer, *, gain: float = 1.0, n_gates: int = 1) -> Layer:
+    """Return `layer` drawn from Xavier's uniform distribution, its biases zero.
 
-    Gates that share one convolution are drawn as the separate layers that they are in Eq. 1.
+    Gates that share one convolution are drawn as the separate layers that they are in Eq. 1. Convolutions
+    are laid out channels last, which is twice as fast on CPUs at small widths.
     """
-    if isinstance(module, AttentionLSTM):
-        convs = [module.from_input, module.from_hidden, *module.from_guides]
-        for conv, n_gates in [(c, 4) for c in convs] + [(module.from_cell, 2)]:
-            for gate in conv.weight.chunk(n_gates) if isinstance(conv, nn.Conv2d) else ():
-                nn.init.xavier_uniform_(gate)
-    elif isinstance(module, nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+    for gate in layer.weight.chunk(n_gates):
+        nn.init.xavier_uniform_(gate, gain=gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    if layer.weight.ndim > 2:
+        planar = layer.weight.ndim == 4
+        layout = torch.channels_last if planar else torch.channels_last_3d
+        layer.weight.data = layer.weight.data.contiguous(memory_format=layout)
+    return layer
 
 
-def channels_last(module: nn.Module) -> None:
-    """Lay out the weights of one convolution channels last: twice as fast on CPUs at small widths."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    elif isinstance(module, nn.Conv3d):
-        module.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]
+def relu_gain(options: MranOptions) -> float:
+    """Return the gain of layers before a ReLU."""
+    return nn.init.calculate_gain("relu") if options.xavier_gain == "relu" else 1.0

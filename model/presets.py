@@ -34,7 +34,7 @@ class TrainConfig(StrictModel):
     seed : one seed gives one result on one device with one thread count
     precision : "bf16" computes convolutions in bfloat16
     loss : "mse", "l1", "ccc" or "mix"
-    faithful : attention and gates as printed, however badly they learn
+    faithful : attention, gates and color input as printed, however badly they learn
     modalities : streams to use, color first
     max_minutes : the learning rate is brought to its end, and training ends, within this time
     threads : CPU threads; None leaves torch's own choice
@@ -93,12 +93,23 @@ def recipe_of(config: TrainConfig) -> Recipe:
     )
     if config.faithful:
         forget_input = "paper" if "thermal" in modalities else "color"
-        options = replace(options, attention_scale="none", temperature=1.0, forget_input=forget_input)
+        options = replace(
+            options,
+            attention_scale="none",
+            temperature=1.0,
+            forget_input=forget_input,
+            xavier_gain="one",
+        )
     return Recipe(
         options=options,
-        inputs=InputOptions(modalities=modalities, n_frames=options.n_frames, size_px=options.size_px),
+        inputs=InputOptions(
+            modalities=modalities,
+            n_frames=options.n_frames,
+            size_px=options.size_px,
+            color_reference="gray" if config.faithful else "session",
+        ),
         epochs=config.epochs,
-        steps=6000 if full else 1000,
+        steps=6000 if full else 700,
         batch=config.batch or (8 if full and config.model == "uran" else 4),
         lr=config.lr or (1e-4 if full else 7e-4),
         precision=config.precision or "fp32",

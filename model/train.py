@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from ..errors import DatasetError, ModelError
 from ..output import new_folder, require_free
 from ..preprocess.clips import open_dataset
-from .checkpoint import RunRecord, sha256_of_dataset, write_run
+from .checkpoint import RunRecord, path_from, sha256_of_dataset, write_run
 from .data import ClipIndex, ClipSource, augment
 from .evaluate import pooled_scores, predict_clips
 from .losses import LOSSES, LossName
@@ -98,7 +98,7 @@ def train(
             dimensions=config.dimensions,
             config=config,
             n_parameters=sum(p.numel() for p in network.parameters()),
-            dataset=str(dataset.resolve()),
+            dataset=path_from(out, dataset),
             dataset_sha256=sha256_of_dataset(dataset),
             simulated=data.record.simulated,
             split_by=data.record.split_by,

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from . import demo_pictures as draw
-from .calibrate.calibration import Calibration
-from .calibrate.warp import DepthWarp, carry, thermal_to_color
-from .capture.session import Session, open_session
-from .capture.streams import Stream
-from .capture.synchronize import synchronize
-from .errors import DatasetError
-from .preprocess.clips import Dataset
-from .report import Page, Picture, Wipe
+from ..calibrate.calibration import Calibration
+from ..calibrate.warp import DepthWarp, carry, thermal_to_color
+from ..capture.session import Session, open_session
+from ..capture.streams import Stream
+from ..capture.synchronize import synchronize
+from ..errors import DatasetError
+from ..preprocess.clips import Dataset
+from ..report import Page, Picture, Wipe
+from . import pictures as draw
 
 STREAM_ORDER = (Stream.COLOR, Stream.DEPTH, Stream.THERMAL, Stream.INFRARED)
 POOR_LIGHT = 0.5

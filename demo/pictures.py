@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .report import BLUE, GREEN, INK, SKY, SOFT, VERMILION, Scale, colored
+from ..report import BLUE, GREEN, INK, SKY, SOFT, VERMILION, Scale, colored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

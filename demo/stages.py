@@ -13,27 +13,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
 
-from .annotate.simulated import simulated_traces
-from .annotate.trace import write_trace
-from .calibrate.board import Board
-from .calibrate.calibration import Calibration, write_calibration
-from .calibrate.solve import calibrate_session
-from .capture.master import record
-from .capture.rig import Rig, read_rig, simulated_rig_file
-from .capture.session import open_session
-from .capture.simulated.truth import read_truth, truth_path
-from .capture.synchronize import SyncReport, synchronize
-from .errors import DatasetError
-from .model.evaluate import Evaluation, evaluate
-from .model.presets import MODELS, TrainConfig
-from .model.train import train
-from .preprocess.build import build_dataset
-from .preprocess.record import ClipConfig
+from ..annotate.simulated import simulated_traces
+from ..annotate.trace import write_trace
+from ..calibrate.board import Board
+from ..calibrate.calibration import Calibration, write_calibration
+from ..calibrate.solve import calibrate_session
+from ..capture.master import record
+from ..capture.rig import Rig, read_rig, simulated_rig_file
+from ..capture.session import open_session
+from ..capture.simulated.truth import read_truth, truth_path
+from ..capture.synchronize import SyncReport, synchronize
+from ..errors import DatasetError
+from ..model.evaluate import Evaluation, evaluate
+from ..model.presets import MODELS, TrainConfig
+from ..model.train import train
+from ..preprocess.build import build_dataset
+from ..preprocess.record import ClipConfig
 
 Progress = Callable[[int, int], None]
 OnStage = Callable[[str], Progress]
 BOARD = "9x6x25mm"
-POOR_LIGHT = 0.15
+POOR_LIGHT = 0.3
 RATER_LAG_S = 1.75
 """Raters react 1 to 6 s late (Mariooryad and Busso, TAFFC 6(2), 2015); labels are moved back by this."""
 N_SIDE_BY_SIDE = 2
@@ -48,7 +48,7 @@ class Road:
     n_subjects : one session each; every third is filmed in poor light
     seconds, real_seconds, board_seconds : of a face session, of the one in real time, of the board session
     clip_fps : frames per second of the dataset
-    n_epochs, max_minutes : most passes over the training clips, and most time, for each model
+    n_epochs, max_minutes : most passes over the clips (None: the preset's) and most time for each model
     """
 
     n_subjects: int
@@ -56,7 +56,7 @@ class Road:
     real_seconds: float
     board_seconds: float
     clip_fps: float
-    n_epochs: int
+    n_epochs: int | None
     max_minutes: float
 
 
@@ -65,9 +65,9 @@ FULL = Road(
     seconds=60.0,
     real_seconds=30.0,
     board_seconds=40.0,
-    clip_fps=10.0,
-    n_epochs=20,
-    max_minutes=3.0,
+    clip_fps=4.0,
+    n_epochs=None,
+    max_minutes=5.0,
 )
 QUICK = Road(
     n_subjects=4,

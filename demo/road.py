@@ -9,16 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from .errors import OutputError
-from .output import new_folder, require_free
+from ..errors import OutputError
+from ..output import new_folder, require_free
 
 if TYPE_CHECKING:
-    from .demo_report import DemoResults
-    from .demo_stages import OnStage, Progress, Road, Stages
+    from .page import DemoResults
+    from .stages import OnStage, Road, Stages
 
 SUMMARY_NAME, REPORT_NAME = "summary.json", "report.html"
 
@@ -50,17 +48,17 @@ def run_demo(
     require_free(out, overwrite=overwrite)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / SUMMARY_NAME).is_file())):
         raise OutputError(f"--overwrite replaces an earlier demo only; pass another name: {out}")
-    from .demo_stages import FULL, QUICK, Stages
+    from .stages import FULL, QUICK, Stages
 
     with new_folder(out, overwrite=overwrite) as folder:
         return _walk(folder, QUICK if quick else FULL, quick=quick, seed=seed, stages=Stages(on_stage))
 
 
 def _walk(folder: Path, road: Road, *, quick: bool, seed: int, stages: Stages) -> dict[str, Any]:
-    from . import demo_stages as stage_of
-    from .capture.simulated.truth import read_truth, truth_path
-    from .demo_report import DemoResults, write_report
-    from .demo_truth import calibration_errors
+    from ..capture.simulated.truth import read_truth, truth_path
+    from . import stages as stage_of
+    from .page import DemoResults, write_report
+    from .truth import calibration_errors
 
     rig = stage_of.write_rig(folder / "rig.toml")
     board, *takes = stage_of.plan_takes(folder / "sessions", rig, road, seed=seed)
@@ -99,8 +97,8 @@ def _walk(folder: Path, road: Road, *, quick: bool, seed: int, stages: Stages) -
 
 def summarize(results: DemoResults, *, seconds: Mapping[str, float]) -> dict[str, Any]:
     """Return the figures of `summary.json`; all come from simulated sessions."""
-    from .demo_recorded import frames_lost, frames_stored, worst_skew_ms
-    from .demo_report import scores_table
+    from .page import scores_table
+    from .recorded import frames_lost, frames_stored, worst_skew_ms
 
     return {
         "simulated": True,
@@ -113,34 +111,6 @@ def summarize(results: DemoResults, *, seconds: Mapping[str, float]) -> dict[str
         "scores": scores_table(results.evaluations),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
     }
-
-
-def demo(
-    out: Annotated[Path, typer.Option(help="The folder to fill.")] = Path("demo-out"),
-    quick: Annotated[bool, typer.Option("--quick", help="The small road, under 3 minutes.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed is another take.")] = 0,
-) -> None:
-    """Walk the whole road on the simulated rig: record, calibrate, rate, build, train, evaluate, report."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
-    console = Console(stderr=True)
-    live = console.is_terminal
-    columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=console, disable=not live) as bars:
-
-        def on_stage(name: str) -> Progress:
-            if not live:
-                console.print(name)
-            task = bars.add_task(name, total=None)
-            return lambda done, total: bars.update(task, completed=done, total=total)
-
-        summary = run_demo(out, quick=quick, overwrite=overwrite, seed=seed, on_stage=on_stage)
-    for line in in_words(summary):
-        typer.echo(line)
-    typer.echo(out / REPORT_NAME)
 
 
 def in_words(summary: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from mavfer.calibrate.calibration import Calibration
 from mavfer.capture.geometry import RigidTransform
 from mavfer.capture.simulated.rig import simulated_rig
 from mavfer.capture.simulated.truth import Truth
-from mavfer.demo_truth import calibration_errors
+from mavfer.demo.truth import calibration_errors
 from mavfer.errors import CalibrationError
 
 RIG = simulated_rig()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mavfer.demo import in_words, run_demo
+from mavfer.demo.road import in_words, run_demo
 from mavfer.errors import OutputError
 
 STREAMS = {"color", "depth", "infrared", "thermal"}

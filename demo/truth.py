@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .calibrate.calibration import Calibration
-from .capture.geometry import RigidTransform
-from .capture.simulated.truth import Truth
-from .errors import CalibrationError
+from ..calibrate.calibration import Calibration
+from ..capture.geometry import RigidTransform
+from ..capture.simulated.truth import Truth
+from ..errors import CalibrationError
 
 N_MOMENTS = 50
 """Moments of a session at which its 68 true landmarks are compared."""

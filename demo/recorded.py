@@ -1,6 +1,6 @@
 """The first half of the demo's page: what was recorded, how it was calibrated, which faces were cut.
 
-Everything is read back from the demo's own folders; the arrays become pictures in demo_pictures.py.
+Everything is read back from the demo's own folders; the arrays become pictures in demo/pictures.py.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from . import demo_pictures as draw
-from .calibrate.board import Board, find_corners
-from .calibrate.calibration import Calibration
-from .capture.session import open_session
-from .capture.streams import Stream
-from .capture.synchronize import SyncReport, synchronize
-from .demo_moment import POOR_LIGHT, STREAM_ORDER, celsius, infrared_of, light_of
-from .demo_truth import CalibrationErrors
-from .preprocess.clips import Dataset
-from .report import Page, Picture
+from ..calibrate.board import Board, find_corners
+from ..calibrate.calibration import Calibration
+from ..capture.session import open_session
+from ..capture.streams import Stream
+from ..capture.synchronize import SyncReport, synchronize
+from ..preprocess.clips import Dataset
+from ..report import Page, Picture
+from . import pictures as draw
+from .moment import POOR_LIGHT, STREAM_ORDER, celsius, infrared_of, light_of
+from .truth import CalibrationErrors
 
 N_BOARD_TRIES = 25
 N_STRIP = 10

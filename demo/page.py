@@ -1,7 +1,7 @@
 """The demo's page: its order, its opening, and its second half: what was rated, learned and how long it took.
 
-The first half, what was recorded and cut, lives in demo_recorded.py; arrays become pictures in
-demo_pictures.py.
+The first half, what was recorded and cut, lives in demo/recorded.py; arrays become pictures in
+demo/pictures.py.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from pathlib import Path
 
 import numpy as np
 
-from . import demo_moment, demo_recorded
-from . import demo_pictures as draw
-from .annotate.trace import DIMENSIONS, read_traces
-from .calibrate.board import Board
-from .calibrate.calibration import Calibration
-from .capture.simulated.truth import read_truth, truth_path
-from .capture.synchronize import SyncReport
-from .demo_stages import BOARD, RATER_LAG_S, StageTime
-from .demo_truth import CalibrationErrors
-from .model.attention import attention_maps
-from .model.evaluate import Evaluation
-from .preprocess.clips import Dataset, DatasetSession, open_dataset, windows
-from .report import Page, Picture, Share
+from ..annotate.trace import DIMENSIONS, read_traces
+from ..calibrate.board import Board
+from ..calibrate.calibration import Calibration
+from ..capture.simulated.truth import read_truth, truth_path
+from ..capture.synchronize import SyncReport
+from ..model.attention import attention_maps
+from ..model.evaluate import Evaluation
+from ..preprocess.clips import Dataset, DatasetSession, open_dataset, windows
+from ..report import Page, Picture, Share
+from . import moment, recorded
+from . import pictures as draw
+from .stages import BOARD, RATER_LAG_S, StageTime
+from .truth import CalibrationErrors
 
 MODEL_NAMES = {"mran": "MRAN", "uran": "URAN (color only)", "early-fusion": "early fusion"}
 N_ATTENTION = 8
@@ -72,15 +72,13 @@ def write_report(path: Path, results: DemoResults) -> None:
     """Write the demo's page to `path`."""
     page = Page("A face, four streams, valence and arousal", _subtitle(results), mark="simulated")
     dataset = open_dataset(results.dataset)
-    moment = demo_moment.find_moment(results.sessions, results.calibration, dataset)
-    add_opening(page, results, moment)
-    demo_moment.add_streams(page, moment)
-    demo_moment.add_overlays(page, moment, results.calibration)
-    demo_recorded.add_sessions(page, results.recorded, results.sync, dataset)
-    demo_recorded.add_calibration(
-        page, results.board, Board.parse(BOARD), results.calibration, results.errors
-    )
-    demo_recorded.add_faces(page, results.sessions, dataset, n_shown=2 if results.quick else 4)
+    shown = moment.find_moment(results.sessions, results.calibration, dataset)
+    add_opening(page, results, shown)
+    moment.add_streams(page, shown)
+    moment.add_overlays(page, shown, results.calibration)
+    recorded.add_sessions(page, results.recorded, results.sync, dataset)
+    recorded.add_calibration(page, results.board, Board.parse(BOARD), results.calibration, results.errors)
+    recorded.add_faces(page, results.sessions, dataset, n_shown=2 if results.quick else 4)
     add_ratings(page, results, dataset)
     add_predictions(page, results)
     add_attention(page, results, dataset)
@@ -90,19 +88,19 @@ def write_report(path: Path, results: DemoResults) -> None:
     page.write(path)
 
 
-def add_opening(page: Page, results: DemoResults, moment: demo_moment.Moment) -> None:
+def add_opening(page: Page, results: DemoResults, shown: moment.Moment) -> None:
     """Open with the face in four streams and the figures that matter most."""
     page.pictures(
         [
             Picture(picture.pixels, alt=picture.alt, label=picture.label)
-            for picture in demo_moment.stream_pictures(
-                moment, results.calibration, aspect=0.8, factor=2.3, width=420
+            for picture in moment.stream_pictures(
+                shown, results.calibration, aspect=0.8, factor=2.3, width=420
             )
         ],
         per_row=4,
     )
-    frames = sum(demo_recorded.frames_stored(results.sync).values())
-    lost = sum(demo_recorded.frames_lost(results.recorded, results.sync).values())
+    frames = sum(recorded.frames_stored(results.sync).values())
+    lost = sum(recorded.frames_lost(results.recorded, results.sync).values())
     error_px = results.errors.depth_to_color_px.median
     page.tiles(
         {
