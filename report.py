@@ -137,7 +137,7 @@ class Page:
             else:
                 content = '<div class="spread">' + "".join(f"<b>{_text(word)}</b>" for word in row) + "</div>"
             cells.append(f"<span>{_text(name)}</span>{content}")
-        heading = f"<h3>{_text(title)}</h3>" if title else ""
+        heading = f"<h3>{_text(title)} {self._mark}</h3>" if title else ""
         self._figure(f'{heading}<div class="strips">{"".join(cells)}</div>', caption)
 
     def plot(

@@ -22,7 +22,8 @@ class Agreement:
     Attributes
     ----------
     positive : share of ratings above 0 (the tables' "% pos."; read as over all samples of all raters)
-    mse, pearson, ccc : mean over pairs of raters, in [-1, 1] units; NaN with fewer than two raters
+    mse, pearson, ccc : mean over the pairs of raters for which the measure is defined, in [-1, 1] units; NaN
+        with fewer than two raters
     alpha : Cronbach's alpha
     """
 
@@ -60,7 +61,7 @@ def ccc(a: Float, b: Float) -> float:
 def pearson(a: Float, b: Float) -> float:
     """Return Pearson's correlation; NaN if either series is constant or shorter than 2."""
     a, b = _present(a, b)
-    if len(a) < 2 or a.std() == 0 or b.std() == 0:
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:  # the std of a constant may be 1e-17
         return float("nan")
     return float(np.mean((a - a.mean()) * (b - b.mean())) / (a.std() * b.std()))
 
@@ -84,7 +85,7 @@ def cronbach_alpha(per_rater: Float) -> float:
     ratings = np.asarray(per_rater, np.float64)
     ratings = ratings[:, np.isfinite(ratings).all(axis=0)]
     n_raters, n_times = ratings.shape
-    if n_raters < 2 or n_times < 2 or ratings.sum(axis=0).var() == 0:
+    if n_raters < 2 or n_times < 2 or np.ptp(ratings.sum(axis=0)) == 0:
         return float("nan")
     share_alone = float(ratings.var(axis=1).sum() / ratings.sum(axis=0).var())
     return n_raters / (n_raters - 1) * (1 - share_alone)

@@ -13,14 +13,18 @@ def simulate_raters(
     out: Annotated[Path, typer.Option(help="The folder that gets the traces.")],
     raters: Annotated[int, typer.Option(help="How many rate each session.", min=1, max=50)] = 3,
     seed: Annotated[int, typer.Option(help="Another seed is other raters.", min=0)] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace traces that stand there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the simulated traces of these sessions.")
+    ] = False,
 ) -> None:
     """Rate simulated sessions with simulated raters: late, biased, noisy, with gaps."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from ..capture.session import read_record
     from ..capture.simulated.truth import read_truth, truth_path
+    from ..errors import TraceError
     from ..output import require_free
     from .simulated import simulated_traces
     from .trace import write_trace
@@ -28,6 +32,8 @@ def simulate_raters(
     rated = []
     for path in sessions:
         session = read_record(path).id
+        if session in [other for other, _ in rated]:
+            raise TraceError(f"wanted sessions with different names, found {session!r} twice: {path}")
         traces = simulated_traces(read_truth(truth_path(path)), session=session, seed=seed, n_raters=raters)
         for trace in traces:
             require_free(out / f"{trace.stem}.csv", overwrite=overwrite)
@@ -36,12 +42,25 @@ def simulate_raters(
     for heading in ("raters", "above 0", "MSE", "CC", "CCC", "alpha"):
         table.add_column(heading, justify="right")
     for session, traces in rated:
+        _remove_others(out, traces)
         for trace in traces:
             write_trace(out, trace, overwrite=overwrite)
         for dimension in DIMENSIONS:
-            table.add_row(session, dimension, *_agreement_cells(traces, dimension))
+            table.add_row(escape(session), dimension, *_agreement_cells(traces, dimension))
     Console(highlight=False).print(table)
     typer.echo(f"wrote {sum(len(traces) for _, traces in rated)} traces: {out}")
+
+
+def _remove_others(out: Path, traces: tuple[Trace, ...]) -> None:
+    """Remove traces that more simulated raters once gave to this session: they would be fused with these."""
+    from .trace import read_trace
+
+    stems = {trace.stem for trace in traces}
+    for path in sorted(out.glob("*.sim*.*.csv")):
+        found = read_trace(path)
+        if found.simulated and found.session == traces[0].session and found.stem not in stems:
+            path.unlink()
+            path.with_suffix(".json").unlink(missing_ok=True)
 
 
 def _agreement_cells(traces: tuple[Trace, ...], dimension: str) -> list[str]:

@@ -141,8 +141,8 @@ def read_traces(folder: Path, session_id: str) -> tuple[Trace, ...]:
     Raises
     ------
     TraceError
-        The folder is missing or has no trace of that session (the message names the sessions it has), or
-        one of its files is damaged.
+        The folder is missing or has no trace of that session (the message names the sessions it has), one
+        of its files is damaged, or two are of one rater and dimension.
     """
     if not folder.is_dir():
         raise TraceError(
@@ -156,7 +156,16 @@ def read_traces(folder: Path, session_id: str) -> tuple[Trace, ...]:
             f"wanted traces of session {session_id!r}, found {_listed(others)}; "
             f"name the folder that has them, or rate the session: {folder}"
         )
-    return tuple(read_trace(path) for path in paths)
+    traces = tuple(read_trace(path) for path in paths)
+    first: dict[tuple[str, str], Path] = {}
+    for path, trace in zip(paths, traces, strict=True):
+        twin = first.setdefault((trace.rater, trace.dimension), path)
+        if twin != path:
+            raise TraceError(
+                f"wanted one {trace.dimension} trace of rater {trace.rater!r} for session {session_id!r}, "
+                f"found another in {twin.name!r}; remove one: {path}"
+            )
+    return traces
 
 
 def _listed(sessions: Sequence[str], n_shown: int = 5) -> str:

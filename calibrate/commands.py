@@ -23,6 +23,7 @@ def calibrate(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from ..capture.session import open_session
+    from ..errors import OutputError
     from ..output import require_free
     from .board import Board
     from .calibration import write_calibration
@@ -32,24 +33,33 @@ def calibrate(
     complaints = Console(stderr=True)
     shown = Board.parse(board)
     require_free(out, overwrite=overwrite)
+    if out.is_dir():
+        raise OutputError(f"wanted a file name, found a folder: {out}")
     if shown.symmetric:
         _complain(
             f"a board of {shown.columns} x {shown.rows} corners looks the same upside down; hold it upright, "
             "or better use one of odd x even corners, such as 9x6"
         )
     columns = TextColumn("finding corners"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=complaints, transient=True) as progress:
-        task = progress.add_task("", total=None)
-        calibration = calibrate_session(
-            open_session(session),
-            shown,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+    recorded = open_session(session)
+    progress = Progress(*columns, console=complaints, transient=True)
+    task = progress.add_task("", total=None)
+
+    def show(done: int, total: int) -> None:
+        progress.start()  # only now: an input that is refused shows one line and no bar
+        progress.update(task, completed=done, total=total)
+
+    try:
+        calibration = calibrate_session(recorded, shown, on_progress=show)
+    finally:
+        if progress.live.is_started:
+            progress.stop()
     write_calibration(out, calibration, overwrite=overwrite)
     _print_calibration(calibration)
     for warning in calibration_warnings(calibration):
         _complain(warning)
-    typer.echo(f"wrote the calibration of rig {calibration.rig!r}: {out}")
+    kind = "simulated rig" if recorded.record.simulated else "rig"
+    typer.echo(f"wrote the calibration of the {kind} {calibration.rig!r}: {out}")
 
 
 def _complain(warning: str) -> None:

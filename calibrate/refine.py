@@ -86,7 +86,7 @@ def refine(start: RigGeometry, sightings: Mapping[str, Sightings], points_mm: Fl
     Parameters
     ----------
     start : RigGeometry, good to some tens of pixels
-    sightings : by camera name; every view must be seen by at least one camera
+    sightings : by camera name; a view that none of them is of keeps its pose
     points_mm : (N, 3) float64, the board's corners
     """
     geometry, damping = start, 1e-3
@@ -208,6 +208,7 @@ def _normal_equations(
             equations.view_h[seen.view] += view_w @ by_view
             equations.view_g[seen.view] += (view_w @ residual[..., None])[..., 0]
         at += width
+    equations.view_h[~equations.view_h.any(axis=(1, 2))] = np.eye(6)  # a view that nobody saw stays put
     return equations
 
 

@@ -91,6 +91,10 @@ class ClockMap:
     at_ns: int = 0
     residual_ms: float = 0.0
 
+    def at(self, t_ns: int) -> int:
+        """Return a time of the first clock as the second clock shows it."""
+        return t_ns + round(self.offset_ns + self.drift * (t_ns - self.at_ns))
+
     def apply(self, t_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return times of the first clock as the second clock shows them."""
         t_ns = np.asarray(t_ns, np.int64)
@@ -149,14 +153,19 @@ class DeviceClock:
     """The sensor's clock against the host's, while recording: arrival is exposure plus a delay >= some floor.
 
     The smallest delay of the last `n_frames` frames is taken as the floor, so that a frame that the machine
-    was late to collect keeps its place.
+    was late to collect keeps its place. Where the sensor's clock goes back it has started anew, and so does
+    the floor.
     """
 
     def __init__(self, n_frames: int = 300) -> None:
         self._delays = deque[int](maxlen=n_frames)
+        self._last_ns = 0
 
     def host_ns(self, device_time_ns: int, host_time_ns: int) -> int:
         """Take a frame's two times; return when, on the host's clock, an undelayed frame would have come."""
+        if device_time_ns < self._last_ns:
+            self._delays.clear()
+        self._last_ns = device_time_ns
         self._delays.append(host_time_ns - device_time_ns)
         return device_time_ns + min(self._delays)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -122,15 +123,16 @@ def check_session(
         record = session.record
         simulated = ", simulated" if record.simulated else ""
         rate = "its own times" if record.plan.fps is None else f"{record.plan.fps:g} fps"
-        console.print(f"[bold]{session.id}[/bold]  subject {record.subject}, {record.state}{simulated}")
-        planned = record.n_ticks_planned or report.n_ticks
-        of = f" of {planned} planned" if planned != report.n_ticks else ""
-        console.print(f"{report.n_ticks} ticks{of} at {rate}, rig {record.rig!r}, begun {record.started_utc}")
+        title = f"[bold]{escape(session.id)}[/bold]  subject {record.subject}, {record.state}{simulated}"
+        console.print(title, soft_wrap=True)
+        of = f" of {report.n_ticks_planned} planned" if report.n_ticks_planned != report.n_ticks else ""
+        line = f"{report.n_ticks} ticks{of} at {rate}, rig {record.rig!r}, begun {record.started_utc}"
+        console.print(escape(line), soft_wrap=True)
         console.print(_stream_table(report))
         if report.pair_skew_ms:
             console.print(_skew_table(report))
         for problem in report.problems:
-            console.print(f"[red]{problem}[/red]")
+            console.print(f"[red]{escape(problem)}[/red]", soft_wrap=True)
         if report.complete:
             console.print("[green]complete[/green]")
     if not complete:
@@ -183,9 +185,9 @@ def rig_new(
     overwrite: Overwrite = False,
 ) -> None:
     """Write a commented rig file that needs no hardware."""
+    text = simulated_rig_file(name=name, fps=fps)
     with new_file(out, overwrite=overwrite) as temporary:
-        temporary.write_text(simulated_rig_file(name=name, fps=fps), encoding="utf-8")
-        read_rig(temporary)
+        temporary.write_text(text, encoding="utf-8")
     typer.echo(f"wrote {out}; record with: mavfer record SESSION --rig {out} --subject S01 --seconds 10")
 
 
@@ -234,7 +236,7 @@ def _counters(status: RecorderStatus) -> str:
     n_lost = sum(status.lost.values())
     text = f"{status.name} kept {status.kept} lost {n_lost}"
     if status.gone:
-        return f"[red]{status.name} {status.gone}[/red]"
+        return f"[red]{escape(f'{status.name} {status.gone}')}[/red]"
     if status.state == "recording" and max(status.silent_s, status.camera_silent_s) > SILENT_S:
         return f"[red]{text} silent[/red]"
     return f"[red]{text}[/red]" if n_lost or status.complaints else text

@@ -97,9 +97,11 @@ class Crew:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.end()
-        self._link.close()
-        self._folder.cleanup()
+        try:
+            self.end()
+        finally:
+            self._link.close()
+            self._folder.cleanup()
 
     def end(self) -> None:
         """Tell every recorder to quit and wait for its process; harmless when called twice."""
@@ -247,7 +249,19 @@ def _toml(rig: Rig) -> str:
 
 def _spawn(name: str, rig_file: Path, master: str, log: Path) -> subprocess.Popen[bytes]:
     """Start a recorder's process; Ctrl-C in the operator's terminal does not reach it."""
-    command = [sys.executable, "-m", "mavfer", "recorder", name, "--rig", str(rig_file), "--master", master]
+    # -P: a file in the operator's folder must not stand in for a module of the same name.
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "mavfer",
+        "recorder",
+        name,
+        "--rig",
+        str(rig_file),
+        "--master",
+        master,
+    ]
     flags = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
     with log.open("wb") as errors:
         return subprocess.Popen(

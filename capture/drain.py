@@ -4,6 +4,7 @@ Between the two stands a bounded queue. In real time a full queue costs a frame,
 virtual clock the camera waits.
 """
 
+import math
 import queue
 import threading
 import time
@@ -131,7 +132,7 @@ class Drain:
     def _grab_all(self) -> None:
         keeper = NearestPerTick[Capture](self._plan)
         device_clock = DeviceClock()
-        last_id: int | None = None
+        last: tuple[int, int] | None = None  # frame id, time
         n_silent = 0
         self._camera.start(self._plan.first_tick_ns)
         while True:
@@ -150,9 +151,9 @@ class Drain:
             keeper.cut(plan.n_ticks)
             t_ns = device_clock.host_ns(capture.device_time_ns, capture.host_time_ns)
             in_plan = 0 <= plan.nearest_tick(t_ns) < plan.n_ticks
-            if last_id is not None and in_plan and capture.frame_id > last_id + 1:
-                self.counters.lose("sensor", capture.frame_id - last_id - 1)
-            last_id = capture.frame_id
+            if last is not None and (n_absent := _absent_in_plan(plan, last, (capture.frame_id, t_ns))):
+                self.counters.lose("sensor", n_absent)
+            last = (capture.frame_id, t_ns)
             if self._keep == "all":
                 if in_plan:
                     self._enqueue(Kept(plan.nearest_tick(t_ns), capture))
@@ -214,3 +215,16 @@ class Drain:
     def _complain_once(self, complaint: str) -> None:
         if complaint not in self.complaints:
             self.complaints.append(complaint)
+
+
+def _absent_in_plan(plan: Plan, before: tuple[int, int], after: tuple[int, int]) -> int:
+    """Return how many ids between two frames (id, time) would have fallen into the plan, evenly spaced."""
+    (first_id, first_ns), (last_id, last_ns) = before, after
+    n_absent = last_id - first_id - 1
+    if n_absent < 1 or last_ns <= first_ns:
+        return 0
+    period_ns = (last_ns - first_ns) / (last_id - first_id)
+    begin_ns = plan.first_tick_ns - plan.period_ns / 2
+    n_early = math.ceil((begin_ns - first_ns) / period_ns) - 1
+    n_not_late = math.floor((plan.end_ns - first_ns) / period_ns)
+    return max(0, min(n_absent, n_not_late) - max(0, n_early))

@@ -15,7 +15,7 @@ from .crew import Crew, RecorderStatus
 from .payload import utc_now
 from .place import Place, require_place
 from .rig import Rig
-from .session import RecorderRecord, SessionRecord, require_pseudonym, write_record
+from .session import RecorderRecord, SessionRecord, require_pseudonym, require_text, write_record
 from .session_writer import recorder_files
 from .simulated.truth import truth_path
 from .trigger import LEAD_NS, Plan
@@ -24,6 +24,7 @@ STEP_TIMEOUT_S = 60.0
 OPEN_TIMEOUT_S = 240.0
 """A simulated camera compiles its renderer the first time that it is opened on a machine."""
 STOP_TIMEOUT_S = 30.0
+LONGEST_TAKE_S = 86_400
 WATCH_EVERY_S = 0.1
 
 OnStatus = Callable[[tuple[RecorderStatus, ...]], None]
@@ -101,6 +102,8 @@ def record(
     """
     path = Path(path).absolute()
     require_pseudonym(subject)
+    if not seconds <= LONGEST_TAKE_S:
+        raise RecordError(f"wanted a take of at most {LONGEST_TAKE_S} seconds, found {seconds!r}")
     n_ticks = round(seconds * rig.fps)
     if n_ticks < 1:
         raise RecordError(f"wanted at least one tick at {rig.fps:g} fps, found {seconds!r} seconds")
@@ -130,6 +133,7 @@ def record(
         SessionRecord,
         where=f"the session to record at {path}",
     )
+    require_text(record)
     require_place(path, overwrite=overwrite)
     if record.simulated:
         require_free(truth_path(path), overwrite=overwrite)
@@ -163,13 +167,15 @@ class _Take:
             self._crew.command_all("arm", {"folder": str(self._path)}, timeout_s=STEP_TIMEOUT_S)
             self._start()
         except BaseException:
-            self._crew.end()
-            place.undo()
+            try:
+                self._crew.end()
+            finally:
+                place.undo()
             raise
-        place.keep()
-        stopped = self._watch(on_progress, on_status)
+        stopped = self._watch(place, on_progress, on_status)
         report = self._close()
-        self._write_truth(overwrite=overwrite)
+        place.keep()
+        self._write_truth()
         if stopped:
             raise TakeStopped(report)
         if report.state == "failed":
@@ -222,10 +228,12 @@ class _Take:
         self._crew.command_all("start", body, timeout_s=STEP_TIMEOUT_S, deadline_ns=first_tick_ns)
         write_record(self._path, self._record)
 
-    def _watch(self, on_progress: OnProgress | None, on_status: OnStatus | None) -> bool:
-        """Wait for the end of the take; return whether the operator stopped it."""
+    def _watch(self, place: Place, on_progress: OnProgress | None, on_status: OnStatus | None) -> bool:
+        """Let the old session go and wait for the end of the take; return whether the operator stopped it."""
         n_ticks = self._record.plan.n_ticks
         try:
+            place.keep()
+            truth_path(self._path).unlink(missing_ok=True)
             while not self._crew.all_finished:
                 self._crew.listen(WATCH_EVERY_S)
                 statuses = self._crew.statuses()
@@ -246,7 +254,7 @@ class _Take:
         """End the plan with the tick that is due, and wait until the files of all that answer are closed."""
         plan: Plan = self._record.plan
         if self._record.settings is not None and self._record.settings.is_virtual:
-            n_ticks = max(status.tick for status in self._crew.statuses()) + 1
+            n_ticks = last_common_tick(self._crew.statuses()) + 1
         else:
             n_ticks = plan.nearest_tick(time.monotonic_ns()) + 1
         self._record = self._record.model_copy(update={"plan": plan.cut(n_ticks)})
@@ -284,25 +292,30 @@ class _Take:
             complaints=tuple(self._complaints),
         )
 
-    def _write_truth(self, *, overwrite: bool) -> None:
+    def _write_truth(self) -> None:
         settings = self._record.settings
-        truth = truth_path(self._path)
         if not self._record.simulated or settings is None:
-            if overwrite:
-                truth.unlink(missing_ok=True)
             return
         import numpy as np
 
         from .simulated.truth import write_truth
 
         write_truth(
-            truth,
+            truth_path(self._path),
             scene=settings.scene,
             subject=self._record.subject,
             seconds=self._seconds,
             tick_s=np.arange(self._record.plan.n_ticks) / settings.fps,
-            overwrite=overwrite,
         )
+
+
+def last_common_tick(statuses: tuple[RecorderStatus, ...]) -> int:
+    """Return the last tick that all recorders at work have settled; where none is, the last of any.
+
+    On a virtual clock each recorder is as far as it can render, so that one may be minutes ahead.
+    """
+    at_work = [status.tick for status in statuses if not status.finished and not status.gone]
+    return min(at_work) if at_work else max(status.tick for status in statuses)
 
 
 def _ends_take(status: RecorderStatus, n_ticks: int) -> bool:

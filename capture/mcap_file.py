@@ -91,7 +91,13 @@ class McapWriter:
         self._chunks: list[bytes] = []
         self._counts: dict[int, int] = {}
         self._first_ns, self._last_ns = MAX_I64, 0
-        self._write(PREAMBLE)
+        self._has_index = False
+        try:
+            self._write(PREAMBLE)
+        except OSError:
+            self._file.close()
+            path.unlink()
+            raise
 
     @property
     def size(self) -> int:
@@ -144,17 +150,19 @@ class McapWriter:
         self._first_ns, self._last_ns = min(self._first_ns, log_ns), max(self._last_ns, log_ns)
 
     def finish(self) -> None:
-        """Write the index and bring the file to the disk.
+        """Write the index, once, and bring the file to the disk; nothing can be appended after it.
 
         Raises
         ------
         OSError
             The disk refused; the file ends with the last message, and `mavfer recover` adds the index.
         """
-        builder = RecordBuilder()
-        records.DataEnd(0).write(builder)
-        end = builder.end()
-        self._write(end + self._summary(self._size + len(end)))
+        if not self._has_index:
+            builder = RecordBuilder()
+            records.DataEnd(0).write(builder)
+            end = builder.end()
+            self._write(end + self._summary(self._size + len(end)))
+            self._has_index = True
         os.fsync(self._file.fileno())
 
     def close(self) -> None:

@@ -10,33 +10,58 @@ from .session_writer import being_written
 
 
 class Place:
-    """The session's folder: an old session steps aside, and comes back if the take does not start."""
+    """The session's folder: an old session steps aside, and comes back if the take does not start.
+
+    The folder it steps into is made first and claims the place: of two takes that begin at once in one place,
+    one is refused.
+    """
 
     def __init__(self, path: Path, *, overwrite: bool) -> None:
         self._path = path
         self._overwrite = overwrite
-        self._aside = path.with_name(f".{path.name}.replaced")
+        self._claim = path.with_name(f".{path.name}.replaced")
+        self._aside = self._claim / path.name
 
     def make(self) -> None:
         """Make the folder; raises OutputError if it must not or cannot be made."""
-        require_place(self._path, overwrite=self._overwrite)
         try:
-            if (self._path / RECORD_NAME).is_file():
-                _remove(self._aside)
-                self._path.rename(self._aside)
-            self._path.mkdir(parents=True, exist_ok=True)
+            self._claim.parent.mkdir(parents=True, exist_ok=True)
+            self._claim.mkdir()
+        except FileExistsError as error:
+            raise OutputError(
+                f"another take begins at {self._path}, or one was cut off there as it began; if none runs, "
+                f"move or remove what it was about to replace: {self._claim}"
+            ) from error
         except OSError as error:
-            raise OutputError(f"cannot make the session folder ({error.strerror}): {self._path}") from error
+            raise self._refused(error) from error
+        try:
+            require_place(self._path, overwrite=self._overwrite)
+            if (self._path / RECORD_NAME).is_file():
+                self._path.rename(self._aside)
+            self._path.mkdir(exist_ok=True)
+        except OSError as error:
+            self._put_back()
+            raise self._refused(error) from error
+        except BaseException:
+            self._put_back()
+            raise
 
     def keep(self) -> None:
-        """The take has started: let the old session go."""
-        _remove(self._aside)
+        """The take has started: let the old session go; harmless when called twice."""
+        _remove(self._claim)
 
     def undo(self) -> None:
         """The take did not start: remove what was made, once nobody writes there, and put the old back."""
         _remove(self._path)
-        if self._aside.is_dir():
+        self._put_back()
+
+    def _put_back(self) -> None:
+        if self._aside.exists():
             self._aside.rename(self._path)
+        _remove(self._claim)
+
+    def _refused(self, error: OSError) -> OutputError:
+        return OutputError(f"cannot make the session folder ({error.strerror}): {self._path}")
 
 
 def _remove(folder: Path) -> None:
@@ -45,9 +70,13 @@ def _remove(folder: Path) -> None:
 
 def require_place(path: Path, *, overwrite: bool) -> None:
     """Raise OutputError unless a session may be made at `path`; nothing but a session is ever replaced."""
-    require_free(path, overwrite=overwrite)
-    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / RECORD_NAME).is_file()):
+    try:
+        require_free(path, overwrite=overwrite)
+        something = path.is_file() or (path.is_dir() and any(path.iterdir()))
+        written = being_written(path)
+    except OSError as error:
+        raise OutputError(f"cannot make a session there ({error.strerror}): {path}") from error
+    if something and not (path / RECORD_NAME).is_file():
         raise OutputError(f"wanted a session to replace, found something else; name another folder: {path}")
-    written = being_written(path)
     if written is not None:
         raise OutputError(f"a recorder still writes into the session that would be replaced: {written}")

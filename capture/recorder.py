@@ -115,7 +115,7 @@ class Recorder:
                 body = work[command.do](command.body)
                 self._answers[command.id] = Report(kind="done", id=command.id, body=body)
             except (MavferError, OSError, KeyError) as error:
-                refusal = {"error": f"{error}" if isinstance(error, MavferError) else repr(error)}
+                refusal = {"error": _reason(error)}
                 self._answers[command.id] = Report(kind="refused", id=command.id, body=refusal)
         self._link.send(self._answers[command.id])
 
@@ -164,7 +164,8 @@ class Recorder:
         plan = parse(body["plan"], Plan, where="the command 'start'")
         if self._rig.is_virtual and self._pinger is not None:
             self._pinger.stop()
-        local = plan.shifted(-round(self._clock_map().offset_ns))
+        now_ns = time.monotonic_ns()
+        local = plan.shifted(now_ns - self._clock_map().at(now_ns))
         self._clock.wait_until_ns(time.monotonic_ns())
         if local.first_tick_ns <= self._clock.now_ns():
             raise RecordError("the plan's first tick was past when the plan came")
@@ -209,7 +210,7 @@ class Recorder:
             try:
                 self._files = self._writer.finish()
             except OSError as error:
-                self._complaints.append(f"cannot finish the file: {error.strerror or error}")
+                self._complaints.append(f"cannot finish the file: {_reason(error)}")
         self._state = "finished"
 
     def _close(self) -> None:
@@ -246,7 +247,9 @@ class Recorder:
         try:
             self._writer.add_ping(t0_ns, t1_ns, t2_ns, t3_ns)
         except OSError as error:
-            self._complaints.append(f"cannot write: {error.strerror or error}")
+            complaint = f"cannot write: {_reason(error)}"
+            if complaint not in self._complaints:
+                self._complaints.append(complaint)
 
     def _clock_map(self) -> ClockMap:
         import numpy as np
@@ -256,12 +259,19 @@ class Recorder:
 
     def _master_ns(self) -> int:
         """Return the time on the master's clock, as far as the pings tell."""
-        return time.monotonic_ns() + round(self._clock_map().offset_ns)
+        return self._clock_map().at(time.monotonic_ns())
 
     def _kept(self) -> str:
         return (
             f"what was recorded stands in {', '.join(self._files)}" if self._files else "nothing was recorded"
         )
+
+
+def _reason(error: Exception) -> str:
+    """Return an error in one line, with the file that a system's error is about."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error) if isinstance(error, MavferError) else repr(error)
 
 
 def run_recorder(name: str, *, rig: Rig, master: str) -> None:

@@ -4,9 +4,11 @@ import itertools
 import mmap
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config import parse
 from ..errors import SessionError
 from ..output import new_file
 from .mcap_file import MESSAGE_INDEX, PREAMBLE, Channel, McapWriter
@@ -78,7 +80,7 @@ def recover(path: Path, *, on_progress: Callable[[int, int], None] | None = None
     written = being_written(path)
     if written is not None:
         raise SessionError(f"a recorder still writes into the session; stop it first: {written}")
-    record = read_record(path) if (path / RECORD_NAME).is_file() or not files else _record_of_headers(files)
+    record = _record(path, files)
     fates = []
     for done, file in enumerate(files):
         if on_progress is not None:
@@ -94,6 +96,24 @@ def recover(path: Path, *, on_progress: Callable[[int, int], None] | None = None
     return RecoveryReport(path, record.state, tuple(fates))
 
 
+def _record(path: Path, files: list[Path]) -> SessionRecord:
+    """Return the session's record, or the files' headers' where it is gone, torn, or has not seen the plan."""
+    if not files:
+        return read_record(path)
+    if not (path / RECORD_NAME).is_file():
+        return _record_of_headers(files)
+    try:
+        record = read_record(path)
+    except SessionError:
+        record = _record_of_headers(files)
+        _keep_torn(path / RECORD_NAME)
+        return record
+    if record.state == "recording" and record.plan.first_tick_ns == 0:
+        with suppress(SessionError):  # the take was armed and never began
+            return _record_of_headers(files)
+    return record
+
+
 def _record_of_headers(files: list[Path]) -> SessionRecord:
     """Return the session's record as it stood when the take began, from the files' own headers."""
     for file in files:
@@ -101,7 +121,8 @@ def _record_of_headers(files: list[Path]) -> SessionRecord:
         view = map_file(file)
         for channel, _, _, _, payload, _, end in salvage(view, channels):
             if channel == HEADER.id:
-                return SessionRecord.model_validate(decode_json(bytes(view[payload:end]))["session"])
+                header = decode_json(bytes(view[payload:end]))
+                return parse(header.get("session"), SessionRecord, where=f"the header of {file}")
     raise SessionError(f"no file tells which session this is: {files[0].parent}")
 
 

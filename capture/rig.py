@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ..config import StrictModel, read_toml
+from ..config import StrictModel, parse, read_toml
 from ..errors import ConfigError
 from .simulated.scene import SceneSettings
 
@@ -101,11 +101,21 @@ def read_rig(path: Path) -> Rig:
 
 
 def simulated_rig_file(*, name: str = "simulated", fps: float = 10.0) -> str:
-    """Return the text of a rig file that needs no hardware, every key explained."""
+    """Return the text of a rig file that needs no hardware, every key explained.
+
+    Raises
+    ------
+    ConfigError
+        A value is out of range.
+    """
+    import tomlkit
+
+    cameras = {"kinect": {"camera": "simulated_kinect"}}
+    parse({"name": name, "fps": fps, "recorders": cameras}, Rig, where="the command line")
     return f"""\
 # A rig that needs no hardware: a simulated Kinect v2 and FLIR A65 film one simulated head.
-name = "{name}"      # stands in every session and calibration made with this rig
-fps = {fps:g}                # ticks per second; the sensors themselves run at 30
+name = {tomlkit.string(name).as_string()}      # stands in every session and calibration made with this rig
+fps = {fps:.12g}                # ticks per second; the sensors themselves run at 30
 keep = "nearest"        # the frame nearest to each tick; "all" keeps every frame of the sensors
 segment_mb = 1024       # a recorder starts a new file at this size
 

@@ -44,7 +44,7 @@ class RecorderRecord(StrictModel):
     frames_kept : moments stored; a Kinect's three pictures of one moment count once
     frames_lost : moments that the sensor made and nobody stored though they may have been wanted, by reason:
         "sensor" (its counter has a gap), "queue" (the disk was too slow), "camera" (the pixels could not be
-        read), "disk" (the write failed)
+        read), "disk" (the write failed), "order" (a video's picture is not later than the one before)
     """
 
     camera: str
@@ -232,10 +232,17 @@ class Session:
 
 def require_pseudonym(subject: str) -> None:
     """Raise ConfigError unless `subject` can stand in file names and says nothing but who is who."""
-    if re.match(PSEUDONYM, subject) is None:
+    if re.fullmatch(PSEUDONYM, subject) is None:
         raise ConfigError(
             f"wanted a subject pseudonym of letters, digits, '_', '-' and '.', found {subject!r}"
         )
+
+
+def require_text(record: SessionRecord) -> None:
+    """Raise ConfigError if a word of the record holds bytes that are no text, and that no file could hold."""
+    for key, words in record.model_dump(include={"consent", "protocol", "rig"}).items():
+        if words is not None and words != words.encode(errors="replace").decode():
+            raise ConfigError(f"{key} wants text in UTF-8, found {words!r}")
 
 
 def read_record(path: Path) -> SessionRecord:

@@ -65,6 +65,7 @@ class SessionWriter:
         self._lock = threading.Lock()
         self._finished = threading.Event()
         self._files: list[str] = []
+        self._sync_error: OSError | None = None
         self._file = self._begin_file()
         self._sync_thread = threading.Thread(target=self._sync_every_second, name="sync", daemon=True)
         self._sync_thread.start()
@@ -111,13 +112,19 @@ class SessionWriter:
         Raises
         ------
         OSError
-            The disk refused; `mavfer recover` adds the index once there is room.
+            The disk refused, now or when the last seconds were brought to it; `mavfer recover` adds the index
+            once there is room.
         """
         self._finished.set()
         self._sync_thread.join()
         with self._lock:
-            self._end_file()
+            try:
+                self._file.finish()
+            finally:
+                self._file.close()
         sync_folder(self._folder)
+        if self._sync_error is not None:
+            raise self._sync_error
         return tuple(self._files)
 
     def _append(
@@ -125,8 +132,9 @@ class SessionWriter:
     ) -> None:
         with self._lock:
             if self._file.size >= self._segment_bytes:
-                self._end_file()
-                self._file = self._begin_file()
+                self._file.finish()
+                full, self._file = self._file, self._begin_file()
+                full.close()
                 self._write_header()
             self._last_ns = log_ns
             self._file.append(channel, payload, log_ns=log_ns, publish_ns=publish_ns, sequence=sequence)
@@ -144,18 +152,14 @@ class SessionWriter:
                 HEADER, self._header, log_ns=self._last_ns, publish_ns=self._last_ns, sequence=0
             )
 
-    def _end_file(self) -> None:
-        try:
-            self._file.finish()
-        finally:
-            self._file.close()
-
     def _sync_every_second(self) -> None:
         while not self._finished.wait(SYNC_EVERY_S):
             with self._lock:
                 descriptor = os.dup(self._file.fileno())
             try:
                 sync_file(descriptor)
+            except OSError as error:  # the system tells it once; `finish` passes it on
+                self._sync_error = error
             finally:
                 os.close(descriptor)
 

@@ -28,6 +28,8 @@ class SyncReport:
     missing : ticks without a frame, by stream
     gaps : (first tick, number of ticks) of every run of missing ticks, by stream
     lost : moments lost, by recorder and reason
+    absent : frames whose ids lie between those of stored frames, by stream; only where every frame was to be
+        kept
     unordered : frames whose device time or id is not above that of the frame before, by stream
     skew_ms : median, p99, max of the time between the earliest and the latest stream of a tick; exposure
         phase included
@@ -35,13 +37,16 @@ class SyncReport:
     tick_error_ms : median, p99, max of the time between a frame and its tick, by stream
     clock_residual_ms : what the recorder's best pings leave over, by recorder
     state : of the session's record
+    n_ticks_planned : ticks that the take was to have
     """
 
     n_ticks: int
+    n_ticks_planned: int
     frames: dict[Stream, int]
     missing: dict[Stream, int]
     gaps: dict[Stream, tuple[tuple[int, int], ...]]
     lost: dict[str, dict[str, int]]
+    absent: dict[Stream, int]
     unordered: dict[Stream, int]
     skew_ms: dict[str, float]
     pair_skew_ms: dict[str, dict[str, float]]
@@ -55,6 +60,8 @@ class SyncReport:
         found = []
         if self.state == "failed":
             found.append("the take failed before its end")
+        if self.state in ("failed", "recovered") and self.n_ticks < self.n_ticks_planned:
+            found.append(f"the take ended after {self.n_ticks} of {self.n_ticks_planned} ticks")
         if self.n_ticks == 0:
             found.append("the plan has no tick")
         for stream, n_missing in self.missing.items():
@@ -68,6 +75,9 @@ class SyncReport:
                 )
         for recorder, reasons in self.lost.items():
             found += [f"{recorder}: {n} frames lost ({reason})" for reason, n in reasons.items() if n]
+        for stream, n in self.absent.items():
+            if n:
+                found.append(f"{stream.value}: {n} frames between the stored ones are absent")
         for stream, n in self.unordered.items():
             if n:
                 found.append(f"{stream.value}: {n} frames repeat or go back in time or number")
@@ -118,14 +128,17 @@ def synchronize(session: Session) -> Synchronized:
             )
             for stream in session.streams
         }
+    keeps_all = record.settings is not None and record.settings.keep == "all"
     at_tick = {stream: _at_ticks(times[stream], index[stream]) for stream in index}
     first_ns = ticks_ns[0] if len(ticks_ns) else 0
     report = SyncReport(
         n_ticks=len(ticks_ns),
+        n_ticks_planned=record.n_ticks_planned or len(ticks_ns),
         frames={stream: len(frames[stream]) for stream in frames},
         missing={stream: int(np.sum(index[stream] == NONE)) for stream in index},
         gaps={stream: runs_of(index[stream] == NONE) for stream in index},
         lost={name: dict(recorder.frames_lost) for name, recorder in record.recorders.items()},
+        absent={stream: _absent(frames[stream]) if keeps_all else 0 for stream in frames},
         unordered={stream: _unordered(frames[stream]) for stream in frames},
         skew_ms=_spread_ms(list(at_tick.values())),
         pair_skew_ms={
@@ -196,6 +209,11 @@ def _spread_ms(times_ns: list[NDArray[np.float64]]) -> dict[str, float]:
         return summary_ms(np.empty(0))
     stacked = np.stack(times_ns)
     return summary_ms(np.max(stacked, axis=0) - np.min(stacked, axis=0))
+
+
+def _absent(frames: FrameIndex) -> int:
+    """Return how many ids are absent between those of the stored frames."""
+    return int(np.sum(np.maximum(np.diff(frames.frame_id) - 1, 0)))
 
 
 def _unordered(frames: FrameIndex) -> int:

@@ -20,6 +20,7 @@ from .payload import utc_now
 from .place import require_place
 from .session import RecorderRecord, SessionRecord, require_pseudonym, write_record
 from .session_writer import SessionWriter
+from .simulated.truth import truth_path
 from .streams import Frame, Stream, StreamSpec
 from .trigger import Plan
 
@@ -221,6 +222,7 @@ def import_video(
                 }
             )
             write_record(folder, record)
+    truth_path(out).unlink(missing_ok=True)  # of a simulated session that stood here
     return out
 
 

@@ -29,13 +29,20 @@ def demo(
     columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, console=console, disable=not live) as bars:
 
+        def finish_stages() -> None:
+            for task in bars.tasks:
+                total = task.total or 1
+                bars.update(task.id, completed=total, total=total)
+
         def on_stage(name: str) -> Progress:
             if not live:
                 console.print(name)
+            finish_stages()
             task = bars.add_task(name, total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 
         summary = run_demo(out, quick=quick, overwrite=overwrite, seed=seed, on_stage=on_stage)
+        finish_stages()
     for line in in_words(summary):
         typer.echo(line)
     typer.echo(out / REPORT_NAME)

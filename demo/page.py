@@ -207,7 +207,10 @@ def add_attention(page: Page, results: DemoResults, dataset: Dataset) -> None:
 
 def add_scores(page: Page, results: DemoResults) -> None:
     """Compare the models on the test subjects."""
-    words = "All numbers on subjects never trained on. The networks are of reduced width (size small)."
+    words = (
+        "All numbers on subjects never trained on. The networks are of reduced width (size small); "
+        "mavfer train --size full trains those of the paper."
+    )
     if results.quick:
         words += " After the quick road's short training they mean little."
     page.section("Scores", words)
@@ -218,13 +221,14 @@ def add_scores(page: Page, results: DemoResults) -> None:
         lambda figure: draw.draw_scores(figure, names, ccc),
         alt="Bars: concordance of every model for valence and arousal",
         size_in=(10.5, 2.7),
+        caption="Concordance of each network with the raters' mean; the constant is the mean training label.",
     )
     columns = [(d, s) for d in DIMENSIONS for s in ("rmse", "cc", "ccc")]
     rows = [
         [MODEL_NAMES.get(model, model), *(f"{table[model][d][s]:.3f}" for d, s in columns)] for model in table
     ]
     best = []
-    for j, (dimension, score) in enumerate(columns, start=1):
+    for j, (dimension, score) in enumerate([] if results.quick else columns, start=1):
         values = [table[model][dimension][score] for model in table]
         best.append((int(np.argmin(values) if score == "rmse" else np.argmax(values)), j))
     header = ["model", *(f"{dimension} {score.upper()}" for dimension, score in columns)]

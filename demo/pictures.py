@@ -141,7 +141,7 @@ def attention_over(crop: NDArray[np.uint8], attention: NDArray, *, brightest: fl
     share = np.clip(weights / max(brightest, 1e-12), 0, 1)
     heat = colored(share, colormap=HEAT, low=0, high=1).astype(np.float32)
     gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
-    opacity = (0.25 + 0.6 * share)[..., None]
+    opacity = 0.85 * share[..., None]
     return np.rint((1 - opacity) * gray + opacity * heat).astype(np.uint8)
 
 
@@ -187,7 +187,13 @@ def draw_scores(figure: Figure, models: Sequence[str], scores: Mapping[str, Sequ
         axis.barh(place, values, height=0.6, color=[BLUE, *[SOFT] * (len(models) - 1)])
         for y, value in zip(place, values, strict=True):
             at = (max(0.0, value), y)
-            axis.annotate(f"{value:.2f}", at, xytext=(4, 0), textcoords="offset points", va="center")
+            axis.annotate(
+                f"{value + 0.0:.2f}".replace("-0.00", "0.00"),
+                at,
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+            )
         axis.set_yticks(place, models)
         axis.set_xlim(min(0.0, *values) - 0.1, 1.0)
         axis.axvline(0, color=SOFT, linewidth=0.8)

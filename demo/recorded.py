@@ -93,23 +93,36 @@ def board_pictures(board_session: Path, board: Board) -> list[Picture]:
         if min(index[stream][tick] for stream in streams) < 0:
             continue
         pixels = {stream: session.frame(stream, int(index[stream][tick])).pixels for stream in streams}
-        corners = {stream: find_corners(pixels[stream], board, stream) for stream in reversed(streams)}
-        if all(found is not None for found in corners.values()):
-            return [_board_picture(stream, pixels[stream], corners[stream]) for stream in streams]
+        found = [find_corners(pixels[stream], board, stream) for stream in streams]
+        corners = [one for one in found if one is not None]
+        if len(corners) == len(streams):
+            return [
+                _board_picture(stream, pixels[stream], _as_in_color(one, corners[0]))
+                for stream, one in zip(streams, corners, strict=True)
+            ]
     return []
 
 
-def _board_picture(stream: Stream, pixels: NDArray, corners_px: NDArray | None) -> Picture:
+def _as_in_color(corners_px: NDArray, color_px: NDArray) -> NDArray:
+    """Return corners (N, 2) in the order of color's.
+
+    One thermal picture cannot tell whether its dark squares are the cold or the warm ones, so it may read
+    the board from the other end; the solver settles that over all views.
+    """
+    same = np.dot(corners_px[-1] - corners_px[0], color_px[-1] - color_px[0]) > 0
+    return corners_px if same else corners_px[::-1]
+
+
+def _board_picture(stream: Stream, pixels: NDArray, corners_px: NDArray) -> Picture:
     height, width = pixels.shape[:2]
-    points = np.zeros((0, 2)) if corners_px is None else corners_px
-    region = draw.face_region(points, factor=1.9, aspect=1.25, width=width, height=height)
+    region = draw.face_region(corners_px, factor=1.9, aspect=1.25, width=width, height=height)
     cut = pixels[region[1] : region[3], region[0] : region[2]]
     if stream is Stream.THERMAL:
         low, high = np.quantile(celsius(cut), [0.02, 0.98])
         cut = draw.colored(celsius(cut), colormap="inferno", low=float(low), high=float(high))
     elif stream is Stream.INFRARED:
         cut = np.repeat(infrared_of(cut)[..., None], 3, axis=2)
-    shown = draw.with_corners(draw.fitted(np.ascontiguousarray(cut), 480, 384), points, region)
+    shown = draw.with_corners(draw.fitted(np.ascontiguousarray(cut), 480, 384), corners_px, region)
     return Picture(shown, alt=f"The board in {stream.value}, its corners marked", label=stream.value)
 
 

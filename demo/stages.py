@@ -1,6 +1,6 @@
 """The stages of the demo's road, one function each: they call what the commands call, and nothing else.
 
-Each is timed, announced and tells its progress; demo.py strings them together.
+Each is timed, announced and tells its progress; road.py strings them together.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ QUICK = Road(
     real_seconds=8.0,
     board_seconds=20.0,
     clip_fps=10.0,
-    n_epochs=2,
-    max_minutes=0.3,
+    n_epochs=20,
+    max_minutes=0.25,
 )
 
 
@@ -119,7 +119,6 @@ class Stages:
     @contextmanager
     def __call__(self, name: str) -> Iterator[Stage]:
         """Announce the stage `name`, and note how long the block took."""
-
         stage = Stage(self.on_stage(name))
         started_s = time.perf_counter()
         yield stage
@@ -177,7 +176,9 @@ def record_takes(takes: Sequence[Take], stages: Stages, name: str) -> None:
         finally:
             stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
-        stage.count, stage.unit = total, "ticks"
+        recorded = [open_session(take.path) for take in takes]
+        stage.count = sum(len(session.index(stream)) for session in recorded for stream in session.streams)
+        stage.unit = "frames"
 
 
 def check_sessions(sessions: Sequence[Path], stages: Stages) -> tuple[SyncReport, ...]:

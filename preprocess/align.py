@@ -160,23 +160,33 @@ def crop_grid(transform: NDArray, size_px: int) -> Float:
 def share_in_view(transform: NDArray, size_px: int, shape: tuple[int, ...]) -> float:
     """Return which share of the crop lies inside a picture of `shape` (height, width, ...)."""
     steps = np.linspace(0, size_px - 1, 12)
-    x, y = apply(inverse(transform), np.stack(np.meshgrid(steps, steps), axis=-1)).transpose(2, 0, 1)
-    return float(np.mean((x >= -0.5) & (y >= -0.5) & (x < shape[1] - 0.5) & (y < shape[0] - 0.5)))
+    return float(
+        _in_picture(apply(inverse(transform), np.stack(np.meshgrid(steps, steps), axis=-1)), shape).mean()
+    )
+
+
+def _in_picture(px: Float, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    x, y = np.moveaxis(px, -1, 0)
+    return (x >= -0.5) & (y >= -0.5) & (x < shape[1] - 0.5) & (y < shape[0] - 0.5)
 
 
 def cut(picture: NDArray, transform: NDArray, size_px: int) -> NDArray:
     """Return the crop (S, S) or (S, S, 3) of a picture, linear, and averaged where the picture is finer.
 
-    Outside the picture it is 0. Sampled k times as densely in each direction as the crop, k the number of
-    picture pixels per crop pixel, at most 4, and then averaged.
+    Crop pixels whose center lies outside the picture are 0; no other is mixed with such zeros, so that a
+    temperature at the border stays one. Sampled k times as densely in each direction as the crop, k the
+    number of picture pixels per crop pixel, at most 4, and then averaged.
     """
     pixels_per_crop_pixel = 1 / np.sqrt(abs(np.linalg.det(transform[:, :2])))
     k = int(np.clip(np.ceil(pixels_per_crop_pixel - 0.1), 1, 4))
     fine = np.column_stack([transform[:, :2] * k, transform[:, 2] * k + (k - 1) / 2])
-    crop = cv2.warpAffine(picture, fine, (size_px * k, size_px * k), flags=cv2.INTER_LINEAR)
-    if k == 1:
-        return crop
-    return cv2.resize(crop, (size_px, size_px), interpolation=cv2.INTER_AREA)
+    crop = cv2.warpAffine(
+        picture, fine, (size_px * k, size_px * k), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    if k > 1:
+        crop = cv2.resize(crop, (size_px, size_px), interpolation=cv2.INTER_AREA)
+    crop[~_in_picture(crop_grid(transform, size_px), picture.shape)] = 0
+    return crop
 
 
 def cut_nearest(picture: NDArray, transform: NDArray, size_px: int, *, origin_px: tuple[int, int]) -> NDArray:

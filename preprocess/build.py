@@ -9,19 +9,21 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from .. import __version__
 from ..calibrate.calibration import read_calibration
-from ..errors import DatasetError, MavferError
+from ..errors import DatasetError, MavferError, OutputError
 from ..output import new_folder, require_free
 from .clips import sha256_of_file
 from .faces import BOX_POLICY
 from .pool import Progress, Result, build_sessions
-from .record import SCHEMA_VERSION, ClipConfig, DatasetRecord, Part, SessionRecord, write_record
+from .record import RECORD_NAME, SCHEMA_VERSION, ClipConfig, DatasetRecord, Part, SessionRecord, write_record
 from .session_file import SessionJob, prepare_job
 from .splits import split_in_time, split_subjects
 
 TOO_FEW_ALIGNED = 0.9
+ENOUGH_LABELLED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def build_dataset(
     FaceError and the like
         Not one session could be built: the first one's error.
     """
-    require_free(out, overwrite=overwrite)
+    _require_place(out, overwrite=overwrite)
     if not sessions:
         raise DatasetError(f"wanted at least one session to build, found none: {out}")
     solved = None if calibration is None else read_calibration(calibration)
@@ -120,7 +122,7 @@ def build_dataset(
             schema_version=SCHEMA_VERSION,
             software=f"mavfer {__version__}",
             simulated=any(entry.simulated for entry in entries if entry.fate == "built"),
-            split_by="subject" if _n_subjects(entries) > 1 else "time",
+            split_by=_split_by([entry.subject for entry in entries if entry.fate == "built"], config),
             box_policy=BOX_POLICY,
             calibration_sha256=None if calibration is None else sha256_of_file(calibration),
             config=config,
@@ -135,9 +137,9 @@ def assign_parts(sessions: Sequence[tuple[str, int]], config: ClipConfig) -> lis
 
     Whole subjects, or, where all sessions are of one subject and no number is asked for, ranges of time.
     """
-    subjects = {subject for subject, _ in sessions}
+    subjects = [subject for subject, _ in sessions]
     asked = config.n_test_subjects, config.n_validation_subjects
-    if len(subjects) == 1 and asked == (None, None):
+    if _split_by(subjects, config) == "time":
         return [split_in_time(n_frames) for _, n_frames in sessions]
     split_of = split_subjects(subjects, n_test=asked[0], n_validation=asked[1], seed=config.seed)
     return [(Part(split=split_of[subject], start=0, stop=n_frames),) for subject, n_frames in sessions]
@@ -177,8 +179,18 @@ def _require_distinct(jobs: Sequence[SessionJob]) -> None:
         seen[job.id] = job.path
 
 
-def _n_subjects(entries: Sequence[SessionRecord]) -> int:
-    return len({entry.subject for entry in entries if entry.fate == "built"})
+def _split_by(subjects: Sequence[str], config: ClipConfig) -> Literal["subject", "time"]:
+    asked = config.n_test_subjects, config.n_validation_subjects
+    alone = len({subject.casefold() for subject in subjects}) == 1
+    return "time" if alone and asked == (None, None) else "subject"
+
+
+def _require_place(out: Path, *, overwrite: bool) -> None:
+    """Raise OutputError unless a dataset may be made at `out`; nothing but a dataset is ever replaced."""
+    require_free(out, overwrite=overwrite)
+    taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
+    if taken and not (out / RECORD_NAME).is_file():
+        raise OutputError(f"wanted a dataset to replace, found something else; name another folder: {out}")
 
 
 def _warnings(record: DatasetRecord) -> tuple[str, ...]:
@@ -192,6 +204,16 @@ def _warnings(record: DatasetRecord) -> tuple[str, ...]:
     for entry in built:
         if entry.aligned_share < TOO_FEW_ALIGNED:
             warnings.append(f"session {entry.id!r}: only {entry.aligned_share:.0%} of the frames show a face")
+        for dimension, n_labelled in entry.labelled.items():
+            if entry.raters and n_labelled < ENOUGH_LABELLED * entry.n_frames:
+                warnings.append(
+                    f"session {entry.id!r}: only {n_labelled} of {entry.n_frames} frames have a {dimension} "
+                    "label; a trace's time_s counts seconds from the first frame to the last"
+                )
+    spelled = {entry.subject.casefold(): entry.subject for entry in built}
+    for entry in built:
+        if entry.subject != (first := spelled[entry.subject.casefold()]):
+            warnings.append(f"subjects {entry.subject!r} and {first!r} are taken for one person")
     if not any(entry.raters for entry in built):
         warnings.append("no traces: the dataset has no labels, so nothing can be trained on it")
     return tuple(warnings)

@@ -7,13 +7,14 @@ overlaps need no rebuild. `model/` reads datasets through this file alone.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -199,7 +200,8 @@ class SessionWriter:
     def __init__(self, path: Path, *, n_frames: int, size_px: int, streams: Sequence[Stream]) -> None:
         self._path = path
         self._n_frames = n_frames
-        self._file = h5py.File(path, "w", libver="v110")
+        self._disk = _Disk(path, "w+b")
+        self._file = h5py.File(self._disk, "w", libver="v110")
         self._file.attrs["schema_version"] = SCHEMA_VERSION
         self._written: dict[str, int] = {}
         for name, (shape, dtype) in column_layout(size_px=size_px, streams=streams).items():
@@ -227,6 +229,7 @@ class SessionWriter:
                 raise DatasetError(f"column {name!r} cannot take {rows.shape} {rows.dtype}: {self._path}")
             column[start : start + len(rows)] = rows
             self._written[name] += len(rows)
+        self._disk.require_written()
 
     def write_raters(self, dimension: str, raters: Sequence[str], values: NDArray) -> None:
         """Write what each rater said, (K, n_frames) in [-1, 1], NaN where nothing."""
@@ -240,11 +243,44 @@ class SessionWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+        self._disk.close()
+        if kind is None:
+            self._disk.require_written()
         short = [name for name, n_rows in self._written.items() if n_rows != self._n_frames]
         if kind is None and short:
             raise DatasetError(
                 f"wanted {self._n_frames} rows in every column, {', '.join(short)} differ: {self._path}"
             )
+
+
+class _Disk(io.FileIO):
+    """A file that keeps the disk's refusal to itself until asked: HDF5 crashes the process on a full disk."""
+
+    refusal: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        """Write all of `data`, or take note that the disk refused it."""
+        rest = memoryview(data).cast("B")
+        n_bytes = len(rest)
+        try:
+            while len(rest):
+                rest = rest[super().write(rest) or 0 :]
+        except OSError as error:
+            self.refusal = self.refusal or error
+        return n_bytes
+
+    def truncate(self, size: int | None = None, /) -> int:
+        """Set the file's length, or take note that the disk refused it."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.refusal = self.refusal or error
+            return size or 0
+
+    def require_written(self) -> None:
+        """Raise the OSError of the first write that the disk refused."""
+        if self.refusal is not None:
+            raise self.refusal
 
 
 def column_layout(*, size_px: int, streams: Sequence[Stream]) -> dict[str, tuple[tuple[int, ...], str]]:

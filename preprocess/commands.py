@@ -35,7 +35,7 @@ def build_dataset(
     validation_subjects: Annotated[
         int | None, typer.Option(min=0, help="How many are for validation; else 1 in 6 of the rest.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Draws the subjects of each split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the subjects of each split.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes; sessions are shared out among them.")] = 2,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
 ) -> None:
@@ -64,8 +64,14 @@ def build_dataset(
     )
     complaints = Console(stderr=True)
     columns = TextColumn("aligning faces"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=complaints) as progress:
-        task = progress.add_task("", total=None)
+    progress = Progress(*columns, console=complaints)
+    task = progress.add_task("", total=None)
+
+    def show(done: int, total: int) -> None:
+        progress.start()  # only now: an input that is refused shows one line and no bar
+        progress.update(task, completed=done, total=total)
+
+    try:
         report = build.build_dataset(
             sessions,
             calibration=calibration,
@@ -74,8 +80,11 @@ def build_dataset(
             config=config,
             overwrite=overwrite,
             n_workers=workers,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_progress=show,
         )
+    finally:
+        if progress.live.is_started:
+            progress.stop()
     _print_report(report)
     for warning in report.warnings:
         complaints.print(f"warning: {warning}", soft_wrap=True, markup=False)
@@ -88,11 +97,15 @@ def build_dataset(
 def _print_report(report: "BuildReport") -> None:
     """Print one line per session, and the whole."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("session", "subject", "split", box=None)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    for name in ("session", "subject"):
+        table.add_column(name, overflow="fold")
+    table.add_column("split", no_wrap=True, min_width=len("validation"))
     for name in ("frames", "aligned", "depth", "infrared", "thermal", "raters"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     for session in report.built:
         shares = []
         for stream in ("depth", "infrared", "thermal"):
@@ -100,9 +113,9 @@ def _print_report(report: "BuildReport") -> None:
             n_usable = counts.get("ok", 0) + counts.get("plane", 0)
             shares.append(f"{n_usable / session.n_frames:.1%}" if counts else "-")
         table.add_row(
-            session.id,
+            escape(session.id),
             session.subject,
-            "+".join(part.split for part in session.parts),
+            session.parts[0].split if len(session.parts) == 1 else "in time",
             str(session.n_frames),
             f"{session.aligned_share:.1%}",
             *shares,
@@ -116,4 +129,5 @@ def _print_report(report: "BuildReport") -> None:
         f"aligned: {report.path}",
         soft_wrap=True,
         highlight=False,
+        markup=False,
     )

@@ -46,7 +46,7 @@ class ClipConfig(StrictModel):
     rater_lag_s: float = Field(default=0.0, ge=0, le=10, description="how long raters take to react")
     n_test_subjects: int | None = Field(default=None, ge=0, description="absent: three in ten, as the paper")
     n_validation_subjects: int | None = Field(default=None, ge=0, description="absent: about one in six")
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
 
 
 class Part(StrictModel):
@@ -62,6 +62,7 @@ class SessionRecord(StrictModel):
 
     `sha256` names the file in the dataset, `source_sha256` the recorded session, `traces_sha256` the
     raters' files. `reasons` counts frames per stream and reason; each stream's counts sum to `n_frames`.
+    `labelled` counts the frames with a label, by dimension.
     """
 
     id: str
@@ -78,6 +79,7 @@ class SessionRecord(StrictModel):
     fps: float = 0.0
     streams: tuple[Stream, ...] = ()
     raters: tuple[str, ...] = ()
+    labelled: dict[str, int] = Field(default_factory=dict)
     aligned_share: float = 0.0
     region_share: float = 0.0
     reasons: dict[str, dict[str, int]] = Field(default_factory=dict)

@@ -65,6 +65,10 @@ def prepare_job(
         The session is none, its rig is not the calibrated one, nobody rated it, or its rate is too low.
     """
     session = open_session(path)
+    if Path(session.id).name != session.id:
+        raise SessionError(
+            f"wanted a session whose id can name a file, found {session.id!r}; mend session.toml: {path}"
+        )
     if Stream.COLOR not in session.streams:
         raise SessionError(
             f"wanted a color stream to find the face in, found {', '.join(session.streams)}: {path}"
@@ -72,13 +76,14 @@ def prepare_job(
     if len(session.streams) > 1:
         _require_calibrated(session, solved, calibration_path)
     tick, _ = clip_grid(synchronize(session).time_s, fps=config.fps, path=path)
+    rated = () if traces is None else read_traces(traces, session.id)
     return SessionJob(
         path=path,
         id=session.id,
         subject=session.record.subject,
-        simulated=session.record.simulated,
+        simulated=session.record.simulated or any(trace.simulated for trace in rated),
         calibration=solved if len(session.streams) > 1 else None,
-        traces=() if traces is None else read_traces(traces, session.id),
+        traces=rated,
         config=config,
         out=folder / f"{session.id}.h5",
         n_frames=len(tick),
@@ -142,6 +147,7 @@ def build_session(job: SessionJob, on_frames: Callable[[int], None]) -> SessionR
         fps=config.fps or frame_rate(time_s, config.fps),
         streams=session.streams,
         raters=labels.all_raters,
+        labelled={name: int(np.isfinite(values).sum()) for name, values in labels.value.items()},
         aligned_share=n_aligned / len(tick),
         region_share=cutter.n_region / n_aligned,
         reasons={stream.value: dict(sorted(counts.items())) for stream, counts in reasons.items()},

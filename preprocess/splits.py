@@ -26,7 +26,7 @@ def split_subjects(
 
     Parameters
     ----------
-    subjects : pseudonyms; one that comes twice counts once
+    subjects : pseudonyms; one that comes twice counts once, and so do spellings that differ in case alone
     n_test, n_validation : how many subjects; None for the paper's share, at least one of each where there
         are three subjects or more
 
@@ -35,23 +35,28 @@ def split_subjects(
     DatasetError
         No subject would be left for training.
     """
-    names = sorted(set(subjects))
+    spellings: dict[str, set[str]] = {}
+    for subject in subjects:
+        spellings.setdefault(subject.casefold(), set()).add(subject)
+    names = sorted(spellings)
     if n_test is None:
         n_test = max(1, round(len(names) * TEST_SHARE))
     if n_validation is None:
         left = len(names) - n_test
         n_validation = max(1, round(left * VALIDATION_SHARE)) if left > 1 else 0
     if n_test + n_validation >= len(names):
+        found = ", ".join(min(spellings[name]) for name in names)
         raise DatasetError(
             f"wanted {n_test} test and {n_validation} validation subjects and at least 1 for training, "
-            f"found {len(names)} ({', '.join(names)}); add sessions of other subjects, or ask for fewer with "
+            f"found {len(names)} ({found}); add sessions of other subjects, or ask for fewer with "
             f"--test-subjects and --validation-subjects"
         )
     order = np.random.default_rng(seed).permutation(len(names)).tolist()
     held_out = n_test + n_validation
     drawn: dict[str, Split] = {}
     for place, i in enumerate(order):
-        drawn[names[i]] = "test" if place < n_test else "validation" if place < held_out else "train"
+        split: Split = "test" if place < n_test else "validation" if place < held_out else "train"
+        drawn |= dict.fromkeys(spellings[names[i]], split)
     return drawn
 
 

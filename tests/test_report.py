@@ -73,7 +73,7 @@ def test_text_is_escaped_wherever_it_stands():
 
 
 def test_the_mark_stands_beside_every_table_plot_and_figure():
-    assert full_page().html().count('class="mark">simulated<') == 3
+    assert full_page().html().count('class="mark">simulated<') == 4
     assert 'class="mark"' not in full_page(mark="").html()
 
 

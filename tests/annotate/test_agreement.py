@@ -81,3 +81,10 @@ def test_pairs_are_averaged() -> None:
     assert found.pearson == pytest.approx(1)
     assert found.ccc == pytest.approx((1 + 2 * ccc(a, a + 0.3)) / 3)
     assert np.isnan(agreement(a[None]).ccc)
+
+
+def test_a_constant_that_rounds_has_no_correlation_and_no_alpha() -> None:
+    a = np.sin(np.linspace(0, 20, 30))
+    assert np.full(30, 0.1).std() > 0  # rounding
+    assert np.isnan(pearson(np.full(30, 0.1), a))
+    assert np.isnan(cronbach_alpha(np.stack([np.full(30, value) for value in (0.1, 0.3, 0.7)])))

@@ -131,3 +131,11 @@ def test_a_missing_file_or_a_wrong_name_or_header_is_refused(tmp_path: Path) -> 
     nameless.with_suffix(".json").write_text(json.dumps({"kind": "session"}))
     with pytest.raises(TraceError, match="wanted the header of a trace"):
         read_trace(nameless)
+
+
+def test_two_traces_of_one_rater_are_refused(tmp_path: Path) -> None:
+    path = write_trace(tmp_path, Trace("s", "A", "valence", np.arange(3.0), np.zeros(3)))
+    for suffix in (".csv", ".json"):
+        (tmp_path / f"copy.A.valence{suffix}").write_bytes(path.with_suffix(suffix).read_bytes())
+    with pytest.raises(TraceError, match=r"one valence trace of rater 'A' for session 's'.*s\.A\.valence"):
+        read_traces(tmp_path, "s")

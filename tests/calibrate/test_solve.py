@@ -185,3 +185,16 @@ def test_the_depth_shift_is_what_the_white_squares_read_too_much(true_rig: Calib
     assert np.median(difference) == pytest.approx(-13.35, abs=0.2)
     assert np.abs(difference + 13.35).max() < 0.51
     assert len(plane_difference_mm(np.zeros((424, 512), np.uint16), BOARD, geometry, pose)) == 0
+
+
+def test_a_view_whose_every_picture_is_left_out_does_no_harm(
+    make_views: MakeViews, true_rig: Calibration
+) -> None:
+    views = make_views(25, BOARD, seed=7)
+    blurred = views[9].corners_px["color"] + np.random.default_rng(0).normal(0, 2, (54, 2))
+    views[9] = replace(views[9], corners_px={"color": blurred})
+    solution = solve_views(views, BOARD, size_px=SIZE_PX)
+    assert [(view.view, view.camera) for view in solution.residuals if not view.used] == [
+        ("9.000 s", "color")
+    ]
+    assert max(face_errors(solution, true_rig)) < 0.5

@@ -133,3 +133,15 @@ def test_a_real_clock_has_reached_the_time_that_was_waited_for():
 
 def test_the_epoch_is_the_same_as_long_as_the_machine_runs():
     assert boot_id() == boot_id() != ""
+
+
+def test_a_device_clock_that_starts_anew_costs_no_frame():
+    clock = DeviceClock()
+    for i in range(30):
+        clock.host_ns(10**12 + i * 33_000_000, 5 * 10**9 + i * 33_000_000)
+    assert clock.host_ns(0, 7 * 10**9) == 7 * 10**9
+
+
+def test_a_clock_map_is_carried_to_the_time_it_is_asked_for():
+    line = ClockMap(offset_ns=1e9, drift=50e-6, at_ns=0)
+    assert line.at(100_000_000_000) == 101_005_000_000

@@ -1,8 +1,11 @@
+from types import SimpleNamespace
+
 import pytest
+from rich.text import Text
 from typer.testing import CliRunner
 
 from mavfer.__main__ import command_line
-from mavfer.capture.commands import change_scene
+from mavfer.capture.commands import _counters, change_scene
 from mavfer.capture.rig import Rig, read_rig
 from mavfer.capture.session import open_session, read_record, write_record
 from mavfer.capture.streams import Stream
@@ -141,3 +144,32 @@ def test_a_take_that_failed_is_told_by_check_session(make_session):
     code, out, _ = run("check-session", path)
     assert code == 1
     assert "the take failed before its end" in out
+
+
+def test_a_rig_may_have_any_name(tmp_path):
+    file, name = tmp_path / "rig.toml", 'the "left" \\ rig\n[/b]'
+    assert run("rig", "new", "--out", file, "--name", name, "--fps", "29.97003")[0] == 0
+    assert (read_rig(file).name, read_rig(file).fps) == (name, 29.97003)
+
+
+def test_check_session_prints_names_as_they_are(make_session):
+    path = make_session()
+    write_record(path, read_record(path).model_copy(update={"id": "take[a]", "rig": "[/b]"}))
+    code, out, _ = run("check-session", path)
+    assert code == 0
+    assert "take[a]" in out
+    assert "rig '[/b]'" in out
+
+
+def test_what_goes_wrong_with_a_recorder_can_be_shown_whatever_it_is():
+    status = SimpleNamespace(
+        name="cam", kept=1, lost={}, gone="ended by itself (exit 1: [/dev/sda1] [Errno 28])"
+    )
+    assert "[/dev/sda1] [Errno 28]" in Text.from_markup(_counters(status)).plain
+
+
+def test_a_problem_stays_on_one_line(make_session):
+    path = make_session(skip={"thermal": [1, 3, 5, 7, 9, 11, 13]})
+    write_record(path, read_record(path).model_copy(update={"id": "x" * 90}))
+    _, out, _ = run("check-session", path)
+    assert any(line.startswith("x" * 90 + "  subject") for line in out.splitlines())

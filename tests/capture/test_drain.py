@@ -152,3 +152,12 @@ def test_a_camera_that_falls_silent_is_given_up_and_what_it_gave_is_kept(drained
 def test_a_defect_in_a_driver_does_not_pass_in_silence(drained):
     _, complaints, _ = drained(skip=None)
     assert [complaint.split(":")[:2] for complaint in complaints] == [["grab", " TypeError"]]
+
+
+def test_a_gap_over_the_plan_s_edge_counts_with_the_frames_that_the_plan_wanted(drained):
+    before = drained(skip=tuple(range(992, 1002)))[0]
+    assert before.lost == {"sensor": 3}  # 999, 1000, 1001
+
+
+def test_a_gap_over_the_plan_s_end_is_counted(drained):
+    assert drained(skip=tuple(range(1055, 1070)))[0].lost == {"sensor": 4}  # 1055 to 1058

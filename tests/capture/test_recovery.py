@@ -3,9 +3,10 @@ import pytest
 
 from mavfer.capture.mcap_reader import McapReader
 from mavfer.capture.recovery import recover
-from mavfer.capture.session import open_session, read_record
+from mavfer.capture.session import open_session, read_record, write_record
 from mavfer.capture.session_writer import SessionWriter
 from mavfer.capture.streams import Stream
+from mavfer.capture.synchronize import synchronize
 from mavfer.errors import SessionError
 
 KINECT = "kinect.0000.mcap"
@@ -127,3 +128,23 @@ def test_a_folder_that_is_no_session_is_refused(tmp_path):
         recover(tmp_path)
     with pytest.raises(SessionError, match="wanted a session folder, found nothing"):
         recover(tmp_path / "missing")
+
+
+def test_a_plan_that_the_master_did_not_live_to_note_is_taken_from_the_files(make_session):
+    path = make_session(finish=False)
+    record = read_record(path)
+    plan = record.plan.model_copy(update={"first_tick_ns": 0})
+    write_record(path, record.model_copy(update={"plan": plan}))
+    recover(path)
+    assert synchronize(open_session(path)).report.missing == dict.fromkeys(
+        (Stream.COLOR, Stream.DEPTH, Stream.THERMAL), 0
+    )
+
+
+def test_a_torn_record_is_made_anew_from_the_files_and_kept_aside(make_session):
+    path = make_session()
+    (path / "session.toml").write_text('id = "ta', encoding="utf-8")
+    recover(path)
+    assert open_session(path).id == "take"
+    assert synchronize(open_session(path)).report.complete
+    assert (path / "torn" / "session.toml").read_text(encoding="utf-8") == 'id = "ta'

@@ -1,9 +1,12 @@
+import errno
 import sys
+import threading
 
 import pytest
 
+from mavfer.capture.mcap_file import McapWriter
 from mavfer.capture.mcap_reader import McapReader
-from mavfer.capture.session_writer import SessionWriter
+from mavfer.capture.session_writer import SessionWriter, recorder_files
 from mavfer.errors import SessionError
 
 
@@ -48,3 +51,55 @@ def test_several_threads_may_write(tmp_path, make_frame, small):
     rows = [row for name in writer.finish() for row in McapReader(tmp_path / name).rows]
     assert sorted(int(row["sequence"]) for row in rows if row["channel"] == 2) == list(range(60))
     assert sum(row["channel"] == 101 for row in rows) == 60
+
+
+def test_a_disk_that_is_full_at_the_end_of_a_file_refuses_every_message_and_nothing_else(
+    tmp_path, make_frame, small, monkeypatch
+):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    writer = SessionWriter(tmp_path, recorder="cam", specs=(small.depth,), segment_bytes=1)
+    with monkeypatch.context() as disk:
+        disk.setattr(McapWriter, "finish", full)
+        for i in range(3):
+            with pytest.raises(OSError, match="No space left"):
+                writer.append([make_frame(small.depth, i, host_ns=i)])
+    writer.append([make_frame(small.depth, 3, host_ns=3)])
+    files = writer.finish()
+    assert files == recorder_files(tmp_path, "cam")
+    assert sum(len(McapReader(tmp_path / file).rows) for file in files) == 1
+
+
+def test_a_disk_that_reports_its_failure_late_is_told(tmp_path, small, monkeypatch):
+    tried = threading.Event()
+
+    def broken(_):
+        tried.set()
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("mavfer.capture.session_writer.SYNC_EVERY_S", 0.01)
+    with monkeypatch.context() as disk:
+        disk.setattr("mavfer.capture.session_writer.sync_file", broken)
+        writer = SessionWriter(tmp_path, recorder="cam", specs=(small.depth,))
+        assert tried.wait(20)
+    with pytest.raises(OSError, match="Input/output error"):
+        writer.finish()
+
+
+def test_a_disk_that_has_no_room_for_another_file_loses_nothing_of_the_last(
+    tmp_path, make_frame, small, monkeypatch
+):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    writer = SessionWriter(tmp_path, recorder="cam", specs=(small.depth,), segment_bytes=600)
+    writer.append([make_frame(small.depth, 0, host_ns=0)])
+    with monkeypatch.context() as disk:
+        disk.setattr("mavfer.capture.session_writer.McapWriter", full)
+        for i in (1, 2):
+            with pytest.raises(OSError, match="No space left"):
+                writer.append([make_frame(small.depth, i, host_ns=i)])
+    files = writer.finish()
+    assert [len(McapReader(tmp_path / file).rows) for file in files] == [1]
+    assert McapReader(tmp_path / files[0]).intact()

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mavfer.capture.rig import Rig
 from mavfer.capture.session import open_session, read_record, write_record
 from mavfer.capture.session_writer import SessionWriter
 from mavfer.capture.streams import Stream
@@ -110,3 +111,22 @@ def test_repeated_frames_are_a_problem(make_session, make_frame, small, repeat):
     report = synchronize(open_session(path)).report
     n = 2 if repeat == "time" else 1
     assert report.problems == (f"thermal: {n} frames repeat or go back in time or number",)
+
+
+def test_frames_that_vanished_between_stored_ones_are_told_where_every_frame_was_wanted(make_session):
+    path = make_session(fps=10.0, skip={"thermal": [5]})
+    record = read_record(path)
+    settings = Rig.model_validate({"keep": "all", "recorders": {"thermal": {"camera": "simulated_a65"}}})
+    plan = record.plan.model_copy(update={"fps": 2.0, "n_ticks": 4})
+    write_record(path, record.model_copy(update={"settings": settings, "plan": plan}))
+    report = synchronize(open_session(path)).report
+    assert sum(report.missing.values()) == 0
+    assert report.problems == ("thermal: 1 frames between the stored ones are absent",)
+
+
+@pytest.mark.parametrize("state", ["failed", "recovered"])
+def test_a_take_that_broke_off_is_not_complete_though_its_last_plan_is(make_session, state):
+    path = make_session(state=state)
+    write_record(path, read_record(path).model_copy(update={"n_ticks_planned": 600}))
+    problems = synchronize(open_session(path)).report.problems
+    assert any("ended after 20 of 600 ticks" in problem for problem in problems)

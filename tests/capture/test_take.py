@@ -12,7 +12,8 @@ import numpy as np
 import psutil
 import pytest
 
-from mavfer.capture.master import TakeStopped, record
+from mavfer.capture.crew import Crew, RecorderStatus
+from mavfer.capture.master import TakeStopped, last_common_tick, record
 from mavfer.capture.recovery import recover
 from mavfer.capture.rig import Rig
 from mavfer.capture.session import open_session, read_record
@@ -333,3 +334,112 @@ def test_a_recorder_on_another_machine_is_refused(tmp_path, make_video):
             subject="S01",
             seconds=1,
         )
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e12])
+def test_a_take_without_an_end_is_refused(tmp_path, make_video, seconds):
+    with pytest.raises(RecordError, match="at most 86400 seconds"):
+        record(tmp_path / "take", rig=video_rig(make_video()), subject="S01", seconds=seconds)
+
+
+def test_text_that_no_file_can_hold_is_refused_before_the_cameras_are_opened(tmp_path, make_video):
+    with pytest.raises(ConfigError, match="protocol"):
+        record(
+            tmp_path / "take", rig=video_rig(make_video()), subject="S01", seconds=1, protocol="relax \udcff"
+        )
+
+
+def test_a_name_too_long_for_a_folder_is_one_line(tmp_path, make_video):
+    with pytest.raises(OutputError, match="File name too long"):
+        record(tmp_path / ("x" * 300), rig=video_rig(make_video()), subject="S01", seconds=1)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_of_two_takes_that_begin_in_one_folder_at_once_one_is_made_whole(tmp_path, make_video, overwrite):
+    rig = video_rig(make_video())
+    path = tmp_path / "take"
+
+    def take(subject):
+        try:
+            return record(path, rig=rig, subject=subject, seconds=2, overwrite=overwrite)
+        except MavferError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        fates = list(pool.map(take, ("S01", "S02")))
+    refused = [fate for fate in fates if isinstance(fate, OutputError)]
+    assert len(refused) == 1, fates
+    session = open_session(path)
+    assert session.record.subject == ("S01" if isinstance(fates[1], OutputError) else "S02")
+    assert synchronize(session).report.complete
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["film.mkv", "take"]
+
+
+def test_a_take_that_is_stopped_on_a_virtual_clock_ends_with_its_slowest_recorder():
+    assert (
+        last_common_tick((status_of(tick=120), status_of(tick=580), status_of(tick=599, finished=True)))
+        == 120
+    )
+
+
+def test_a_recorder_that_is_gone_does_not_take_the_others_frames_out_of_the_plan():
+    assert last_common_tick((status_of(tick=-1, gone="killed"), status_of(tick=58))) == 58
+    assert last_common_tick((status_of(tick=-1, gone="killed"), status_of(tick=99, finished=True))) == 99
+
+
+def status_of(*, tick, finished=False, gone=""):
+    return RecorderStatus(
+        name="cam",
+        pid=1,
+        state="finished" if finished else "recording",
+        tick=tick,
+        kept=tick + 1,
+        lost={},
+        waiting=0,
+        silent_s=0.0,
+        camera_silent_s=0.0,
+        finished=finished,
+        gone=gone,
+        files=(),
+        complaints=(),
+    )
+
+
+def test_a_module_of_the_same_name_where_the_operator_stands_is_not_imported(
+    tmp_path, make_video, monkeypatch
+):
+    (tmp_path / "zmq.py").write_text("raise SystemExit('not the real one')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    rig = video_rig(make_video(), clock="virtual")
+    assert record(tmp_path / "take", rig=rig, subject="S01", seconds=1).state == "complete"
+
+
+def test_a_replaced_session_takes_its_truth_along(tmp_path, make_video):
+    path, rig = tmp_path / "take", video_rig(make_video(), clock="virtual")
+    record(path, rig=rig, subject="S01", seconds=1)
+    truth_path(path).write_bytes(b"of another take")
+    with pytest.raises(TakeStopped):
+        record(path, rig=rig, subject="S01", seconds=1, overwrite=True, on_status=interrupt_at_once)
+    assert not truth_path(path).exists()
+
+
+def test_an_operator_who_presses_ctrl_c_twice_gets_the_old_session_back(tmp_path, make_video, monkeypatch):
+    path, rig = tmp_path / "take", video_rig(make_video(), clock="virtual")
+    record(path, rig=rig, subject="S01", seconds=1)
+    end, presses = Crew.end, iter((True, False))
+
+    def interrupted(crew):
+        end(crew)
+        if next(presses):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Crew, "end", interrupted)
+    monkeypatch.setattr("mavfer.capture.master.LEAD_NS", -1_000_000_000)
+    with pytest.raises(KeyboardInterrupt):
+        record(path, rig=rig, subject="S02", seconds=1, overwrite=True)
+    assert open_session(path).record.subject == "S01"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["film.mkv", "take"]
+
+
+def interrupt_at_once(_):
+    raise KeyboardInterrupt

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mavfer.capture.session import open_session
+from mavfer.capture.simulated.truth import truth_path
 from mavfer.capture.streams import Stream
 from mavfer.capture.synchronize import synchronize
 from mavfer.capture.video import Video, import_video
@@ -92,3 +93,16 @@ def test_a_folder_that_is_no_session_is_never_replaced(tmp_path, make_video):
 def test_a_name_is_no_pseudonym(tmp_path, make_video):
     with pytest.raises(ConfigError, match="pseudonym"):
         import_video(make_video(), out=tmp_path / "s", subject="Jane Doe")
+
+
+def test_a_subject_with_a_line_break_is_refused_in_one_line(tmp_path, make_video):
+    with pytest.raises(ConfigError, match="pseudonym"):
+        import_video(make_video(), out=tmp_path / "s", subject="S01\n")
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_truth_of_a_replaced_simulated_session_goes_with_it(tmp_path, make_video):
+    out = import_video(make_video(times_ms=(0, 40)), out=tmp_path / "s", subject="S01")
+    truth_path(out).write_bytes(b"of another take")
+    import_video(make_video(times_ms=(0, 40)), out=out, subject="S01", overwrite=True)
+    assert not truth_path(out).exists()

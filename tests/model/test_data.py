@@ -31,16 +31,35 @@ def test_streams_come_as_float_clips_near_zero(source: ClipSource) -> None:
     assert all(x.dtype == torch.float32 and x.abs().max() <= 2 for x in inputs.values())
 
 
-def test_color_runs_from_minus_one_to_one(make_dataset: Any, tmp_path: Path) -> None:
+def test_color_counted_from_gray_runs_from_minus_one_to_one(make_dataset: Any, tmp_path: Path) -> None:
     def black_and_white(_: str, columns: dict) -> None:
         columns["color"][:, :16], columns["color"][:, 16:] = 0, 255
 
     path = make_dataset(tmp_path / "bw", splits={"S01": "train"}, change=black_and_white)
-    options = InputOptions(modalities=("color",), size_px=32)
+    options = InputOptions(modalities=("color",), size_px=32, color_reference="gray")
     source = ClipSource(open_dataset(path).split("train"), options=options, dimensions=BOTH)
     color = source.inputs([ClipIndex(0, 0)])["color"]
     assert (color[..., :16, :] == -1).all()
     assert (color[..., 16:, :] == 1).all()
+
+
+def test_color_counted_from_the_session_shows_change_and_not_identity(
+    make_dataset: Any, tmp_path: Path
+) -> None:
+    def brighter(_: str, columns: dict) -> None:
+        columns["color"][:, :, 20:] += 40
+
+    plain = make_dataset(tmp_path / "plain", splits={"S01": "train"})
+    other = make_dataset(tmp_path / "other", splits={"S01": "train"}, change=brighter)
+    options = InputOptions(modalities=("color",), size_px=32)
+    a, b = (
+        ClipSource(open_dataset(p).split("train"), options=options, dimensions=BOTH) for p in (plain, other)
+    )
+    whole = [ClipIndex(0, 0), ClipIndex(0, 16), ClipIndex(0, 32)]
+    torch.testing.assert_close(a.inputs(whole)["color"], b.inputs(whole)["color"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        a.inputs(whole)["color"].mean((0, 1)), torch.zeros(3, 32, 32), atol=1e-4, rtol=0
+    )
 
 
 def test_missing_readings_and_invalid_frames_are_neutral(make_dataset: Any, tmp_path: Path) -> None:
@@ -84,7 +103,9 @@ def test_larger_crops_are_averaged_down(make_dataset: Any, tmp_path: Path) -> No
     sessions = open_dataset(path).split("train")
     large, small = (
         ClipSource(
-            sessions, options=InputOptions(modalities=("color",), size_px=size), dimensions=BOTH
+            sessions,
+            options=InputOptions(modalities=("color",), size_px=size, color_reference="gray"),
+            dimensions=BOTH,
         ).inputs([ClipIndex(0, 0)])["color"]
         for size in (64, 32)
     )

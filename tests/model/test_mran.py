@@ -198,6 +198,20 @@ def weight_gradient(layer: nn.Module, x: Tensor, *, bf16: bool) -> Tensor:
     return layer.weight.grad.clone()
 
 
+def test_weights_are_xaviers_with_the_gain_of_what_follows() -> None:
+    torch.manual_seed(0)
+    network = MRAN(MranOptions(width=0.5, size_px=48))
+
+    def spread_over_xavier(weight: Tensor) -> float:
+        fan = (weight.shape[0] + weight.shape[1]) * weight[0, 0].numel()
+        return float(weight.detach().std() / (2 / fan) ** 0.5)
+
+    assert spread_over_xavier(network.encoders["depth"].conv2.weight) == pytest.approx(2**0.5, rel=0.05)
+    assert spread_over_xavier(network.recognition.fc1.weight[..., None]) == pytest.approx(2**0.5, rel=0.05)
+    for gate in network.color_decoder.lstm1.from_input.weight.chunk(4):
+        assert spread_over_xavier(gate) == pytest.approx(1, rel=0.05)
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
 @pytest.mark.parametrize(
     ("n_in", "n_out", "depth", "side"),

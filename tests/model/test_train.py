@@ -192,7 +192,9 @@ def test_presets_are_the_papers_where_it_says_and_faithful_prints_the_softmax() 
     assert (full.options.attention_scale, full.options.temperature) == ("hw", 0.2)
     assert recipe_of(TrainConfig(model="uran")).batch == 8
     faithful = recipe_of(TrainConfig(faithful=True)).options
-    wanted = dataclasses.replace(full.options, attention_scale="none", temperature=1.0, forget_input="paper")
+    wanted = dataclasses.replace(
+        full.options, attention_scale="none", temperature=1.0, forget_input="paper", xavier_gain="one"
+    )
     assert faithful == wanted
     with pytest.raises(ModelError, match="each dimension once"):
         recipe_of(TrainConfig(dimensions=("valence", "valence")))

@@ -190,3 +190,13 @@ def test_the_thermal_crop_lays_the_face_where_the_color_crop_does() -> None:
     in_color = align.apply(align.face_transform(landmarks, size_px=96, align=Align.POINTS51), landmarks)
     in_thermal = align.apply(align.face_transform(there, size_px=96, align=Align.POINTS51), there)
     assert np.abs(in_color - in_thermal)[align.INNER].max() < 1.5
+
+
+@pytest.mark.parametrize("eyes_px", [20, 50])
+def test_a_crop_over_the_border_holds_true_values_or_zero_and_nothing_between(eyes_px: int) -> None:
+    landmarks = np.concatenate([np.zeros((17, 2)), align.TEMPLATE * eyes_px + (15.3, 250.7)])
+    transform = align.face_transform(landmarks, size_px=96, align=Align.POINTS51)
+    crop = align.cut(np.full((512, 640), 7700, np.float32), transform, 96)
+    assert set(np.unique(crop)) == {0, 7700}
+    share = align.share_in_view(transform, 96, (512, 640))
+    assert np.mean(crop > 0) == pytest.approx(share, abs=0.1)

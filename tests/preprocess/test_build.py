@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mavfer.annotate.trace import Trace, write_trace
 from mavfer.calibrate.calibration import Calibration, write_calibration
 from mavfer.capture.session import open_session
 from mavfer.capture.simulated.truth import read_truth
 from mavfer.capture.streams import Stream
 from mavfer.capture.synchronize import synchronize
 from mavfer.capture.video import import_video
-from mavfer.errors import CalibrationError, DatasetError, FaceError, OutputError, TraceError
+from mavfer.errors import CalibrationError, DatasetError, FaceError, OutputError, SessionError, TraceError
 from mavfer.preprocess import align
 from mavfer.preprocess.build import BuildReport, build_dataset
 from mavfer.preprocess.clips import DatasetSession, open_dataset, verify_dataset
@@ -313,3 +314,54 @@ def test_what_stands_there_is_not_overwritten(tmp_path: Path, simulated_session:
             [simulated_session], calibration=None, traces=None, out=tmp_path / "d", config=ALL_TRAIN
         )
     assert (tmp_path / "d" / "precious").exists()
+
+
+def test_nothing_but_a_dataset_is_ever_replaced(tmp_path: Path, simulated_session: Path) -> None:
+    twin = tmp_path / "take"
+    shutil.copytree(simulated_session, twin)
+    with pytest.raises(OutputError, match="wanted a dataset to replace"):
+        build_dataset([twin], calibration=None, traces=None, out=twin, config=ALL_TRAIN, overwrite=True)
+    assert open_session(twin).id == "take"
+
+
+@pytest.fixture(scope="module")
+def clip_of_a_face(
+    tmp_path_factory: pytest.TempPathFactory, color_frames: NDArray, write_video: Write
+) -> Path:
+    folder = tmp_path_factory.mktemp("video")
+    video = write_video(folder / "v.mp4", [frame[::2, ::2] for frame in color_frames])
+    return import_video(video, out=folder / "v", subject="S01")
+
+
+def test_a_trace_that_covers_little_of_a_session_is_told(tmp_path: Path, clip_of_a_face: Path) -> None:
+    time_s = np.array([-8.0, -5.0])  # the last rating holds for 5 s, so only the first frame has a label
+    write_trace(tmp_path, Trace("v", "A", "valence", time_s, np.array([1.0, 2.0]), simulated=True))
+    report = build_dataset(
+        [clip_of_a_face], calibration=None, traces=tmp_path, out=tmp_path / "d", config=ClipConfig()
+    )
+    (session,) = report.built
+    assert session.labelled == {"valence": 1, "arousal": 0}
+    told = [warning for warning in report.warnings if "label" in warning]
+    assert len(told) == 2
+    for n_labelled, warning in zip((1, 0), told, strict=True):
+        assert f"only {n_labelled} of {session.n_frames} frames have" in warning
+    assert report.record.simulated  # the raters are, if the film is not
+
+
+def test_one_subject_whose_split_is_asked_for_is_not_split_in_time(
+    tmp_path: Path, clip_of_a_face: Path
+) -> None:
+    report = build_dataset(
+        [clip_of_a_face], calibration=None, traces=None, out=tmp_path / "d", config=ALL_TRAIN
+    )
+    assert report.record.split_by == "subject"
+    assert not any("split in time" in warning for warning in report.warnings)
+
+
+def test_a_session_whose_id_is_a_path_is_refused(tmp_path: Path, clip_of_a_face: Path) -> None:
+    crooked = tmp_path / "v"
+    shutil.copytree(clip_of_a_face, crooked)
+    record = crooked / "session.toml"
+    record.write_text(record.read_text().replace('id = "v"', 'id = "../../v"'))
+    with pytest.raises(SessionError, match=r"id can name a file, found '\.\./\.\./v'"):
+        build_dataset([crooked], calibration=None, traces=None, out=tmp_path / "d", config=ClipConfig())

@@ -1,6 +1,8 @@
 """Laws of the dataset's files: what is written is read, clips lie where they may, damage is named."""
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -243,3 +245,32 @@ def test_the_golden_dataset_of_schema_1_reads_for_ever() -> None:
         counted = np.arange(20) % 2 if column.dtype == bool else np.arange(20)
         np.testing.assert_array_equal(column.reshape(20, -1)[:, 0], counted)
     np.testing.assert_allclose(session.read("raters_valence", 5, 6)[:, 0], [0.05, 0.25])
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from mavfer.capture.streams import Stream
+from mavfer.output import new_folder
+from mavfer.preprocess.clips import SessionWriter, column_layout
+
+layout = column_layout(size_px=96, streams=(Stream.COLOR,))
+random = np.random.default_rng(0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+with new_folder(Path(sys.argv[1])) as folder:
+    with SessionWriter(folder / "s.h5", n_frames=64, size_px=96, streams=(Stream.COLOR,)) as writer:
+        for start in range(0, 64, 16):
+            block = {name: np.zeros((16, *shape), dtype) for name, (shape, dtype) in layout.items()}
+            block["color"] = random.integers(0, 256, (16, 96, 96, 3), np.uint8)
+            writer.write(start, block)
+"""
+
+
+def test_a_full_disk_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "d")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("mavfer.errors.OutputError: cannot write the result")
+    assert list(tmp_path.iterdir()) == []

@@ -65,7 +65,9 @@ def test_an_error_of_the_house_goes_through_to_the_entry_point(tmp_path: Path, v
     assert not (tmp_path / "d").exists()
 
 
-@pytest.mark.parametrize("wrong", [["--fps", "-1"], ["--size", "4"], ["--align", "chin"], ["--workers", "0"]])
+@pytest.mark.parametrize(
+    "wrong", [["--fps", "-1"], ["--seed", "-1"], ["--size", "4"], ["--align", "chin"], ["--workers", "0"]]
+)
 def test_misuse_exits_2(tmp_path: Path, video_session: Path, wrong: list[str]) -> None:
     assert run(video_session, "--out", tmp_path / "d", *wrong).exit_code == 2
 

@@ -69,3 +69,10 @@ def test_sessions_of_a_subject_stay_together() -> None:
     splits = {}
     for (subject, _), (part,) in zip(sessions, parts, strict=True):
         assert splits.setdefault(subject, part.split) == part.split
+
+
+def test_spellings_that_differ_in_case_alone_are_one_person() -> None:
+    splits = split_subjects(["S01", "s01", "S02", "S03"], n_test=1, n_validation=1, seed=0)
+    assert splits["S01"] == splits["s01"]
+    parts = assign_parts([("S01", 100), ("s01", 100)], ClipConfig())
+    assert [[part.split for part in of] for of in parts] == [["train", "validation", "test"]] * 2
