@@ -45,16 +45,31 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def require_folder_free(path: Path, *, marker: str, overwrite: bool) -> None:
+    """Raise OutputError unless a result folder may be made at `path`.
+
+    Asked to overwrite, only a folder that holds the file `marker` is replaced: a slip of the pen must not
+    cost a recording, or anything that mavfer has not made.
+    """
+    require_free(path, overwrite=overwrite)
+    taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+    if taken and not (path / marker).is_file():
+        raise OutputError(
+            f"--overwrite replaces only a folder with a {marker}, found something else; "
+            f"name another folder: {path}"
+        )
+
+
 @contextmanager
-def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def new_folder(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` when the block ends without an error.
 
     Raises
     ------
     OutputError
-        `path` is not an empty or absent folder and `overwrite` is False, or the disk refuses the write.
+        `path` holds something and `overwrite` is False or it has no file `marker`, or the disk refuses.
     """
-    require_free(path, overwrite=overwrite)
+    require_folder_free(path, marker=marker, overwrite=overwrite)
     temporary = _temporary_beside(path)
     replaced = temporary.with_name(temporary.name + "-replaced")
     try:

@@ -219,7 +219,7 @@ def _terminate_like_ctrl_c() -> Iterator[None]:
 
 @contextmanager
 def _progress(title: str) -> Iterator[tuple[Progress, TaskID]]:
-    """Show a bar on stderr, with a note beside it."""
+    """Show a bar on stderr, with a note beside it, if that is a terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -227,7 +227,9 @@ def _progress(title: str) -> Iterator[tuple[Progress, TaskID]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    quiet = not console.is_terminal  # where no bar can move, not even its empty line is printed
+    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
         yield progress, progress.add_task(title, total=None, note="")
 
 

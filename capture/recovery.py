@@ -97,7 +97,7 @@ def recover(path: Path, *, on_progress: Callable[[int, int], None] | None = None
 
 
 def _record(path: Path, files: list[Path]) -> SessionRecord:
-    """Return the session's record, or the files' headers' where it is gone, torn, or has not seen the plan."""
+    """Return the session's record; from the files' headers where it is gone, torn, or without the plan."""
     if not files:
         return read_record(path)
     if not (path / RECORD_NAME).is_file():

@@ -18,7 +18,7 @@ from ..errors import SessionError
 from ..output import new_folder
 from .payload import utc_now
 from .place import require_place
-from .session import RecorderRecord, SessionRecord, require_pseudonym, write_record
+from .session import RECORD_NAME, RecorderRecord, SessionRecord, require_pseudonym, write_record
 from .session_writer import SessionWriter
 from .simulated.truth import truth_path
 from .streams import Frame, Stream, StreamSpec
@@ -211,7 +211,7 @@ def import_video(
             software={"mavfer": __version__},
             recorders={RECORDER: recorder},
         )
-        with new_folder(out, overwrite=overwrite) as folder:
+        with new_folder(out, marker=RECORD_NAME, overwrite=overwrite) as folder:
             n_frames, files = _store(video, folder, record, on_progress)
             lost = {"order": video.n_out_of_order} if video.n_out_of_order else {}
             counts = {"files": files, "frames_kept": n_frames, "frames_lost": lost}

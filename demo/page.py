@@ -179,7 +179,8 @@ def add_attention(page: Page, results: DemoResults, dataset: Dataset) -> None:
     """Show where MRAN and URAN look over one clip of two unseen subjects (the paper's Fig. 10)."""
     page.section(
         "Where the networks look",
-        "Attention over one clip: dark is little, bright is three times an even share or more.",
+        "Attention over one clip, smoothed over 3 pixels: dark is little, bright is three times an even "
+        "share or more.",
     )
     for source in dataset.split("test")[:2]:
         starts = windows(source, length=N_FRAMES_CLIP, step=N_FRAMES_CLIP // 2)

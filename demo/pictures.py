@@ -23,6 +23,8 @@ SKIN_C = (21.0, 37.0)
 HEAT = "inferno"
 RATER_COLORS = (SKY, GREEN, VERMILION)
 STRIP_GAP_PX = 3
+ATTENTION_BLUR_PX = 3.0
+"""Upsampling in the network leaves stripes of a few pixels in its attention; regions are what can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ def attention_over(crop: NDArray[np.uint8], attention: NDArray, *, brightest: fl
     """Return a face crop (S, S, 3) with an attention map (h, w) over it: bright where the weight is high."""
     size = crop.shape[0]
     weights = cv2.resize(np.asarray(attention, np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    weights = cv2.GaussianBlur(weights, (0, 0), ATTENTION_BLUR_PX)
     share = np.clip(weights / max(brightest, 1e-12), 0, 1)
     heat = colored(share, colormap=HEAT, low=0, high=1).astype(np.float32)
     gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)

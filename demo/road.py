@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OutputError
-from ..output import new_folder, require_free
+from ..output import new_folder
 
 if TYPE_CHECKING:
     from .page import DemoResults
@@ -45,12 +44,9 @@ def run_demo(
     MavferError
         A stage failed; nothing of this demo is left.
     """
-    require_free(out, overwrite=overwrite)
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / SUMMARY_NAME).is_file())):
-        raise OutputError(f"--overwrite replaces an earlier demo only; pass another name: {out}")
     from .stages import FULL, QUICK, Stages
 
-    with new_folder(out, overwrite=overwrite) as folder:
+    with new_folder(out, marker=SUMMARY_NAME, overwrite=overwrite) as folder:
         return _walk(folder, QUICK if quick else FULL, quick=quick, seed=seed, stages=Stages(on_stage))
 
 

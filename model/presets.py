@@ -109,7 +109,7 @@ def recipe_of(config: TrainConfig) -> Recipe:
             color_reference="gray" if config.faithful else "session",
         ),
         epochs=config.epochs,
-        steps=6000 if full else 700,
+        steps=6000 if full else 800,
         batch=config.batch or (8 if full and config.model == "uran" else 4),
         lr=config.lr or (1e-4 if full else 7e-4),
         precision=config.precision or "fp32",

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DatasetError, ModelError
-from ..output import new_folder, require_free
+from ..output import new_folder, require_folder_free
 from ..preprocess.clips import open_dataset
-from .checkpoint import RunRecord, path_from, sha256_of_dataset, write_run
+from .checkpoint import RUN_NAME, RunRecord, path_from, sha256_of_dataset, write_run
 from .data import ClipIndex, ClipSource, augment
 from .evaluate import pooled_scores, predict_clips
 from .losses import LOSSES, LossName
@@ -67,7 +67,7 @@ def train(
     ModelError
         The options contradict each other, or a gradient became non-finite: the layer is named.
     """
-    require_free(out, overwrite=overwrite)
+    require_folder_free(out, marker=RUN_NAME, overwrite=overwrite)
     recipe = recipe_of(config)
     data = open_dataset(dataset)
     training, validation = (
@@ -77,7 +77,7 @@ def train(
     means: dict[Dimension, float] = {
         name: _mean_label(training, i, dataset) for i, name in enumerate(config.dimensions)
     }
-    with _torch_settings(config), new_folder(out, overwrite=overwrite) as folder:
+    with _torch_settings(config), new_folder(out, marker=RUN_NAME, overwrite=overwrite) as folder:
         started = time.monotonic()
         network = new_network(config.model, recipe.options)
         fitted = fit(

@@ -13,8 +13,8 @@ from typing import Literal
 
 from .. import __version__
 from ..calibrate.calibration import read_calibration
-from ..errors import DatasetError, MavferError, OutputError
-from ..output import new_folder, require_free
+from ..errors import DatasetError, MavferError
+from ..output import new_folder, require_folder_free
 from .clips import sha256_of_file
 from .faces import BOX_POLICY
 from .pool import Progress, Result, build_sessions
@@ -103,11 +103,11 @@ def build_dataset(
     FaceError and the like
         Not one session could be built: the first one's error.
     """
-    _require_place(out, overwrite=overwrite)
+    require_folder_free(out, marker=RECORD_NAME, overwrite=overwrite)
     if not sessions:
         raise DatasetError(f"wanted at least one session to build, found none: {out}")
     solved = None if calibration is None else read_calibration(calibration)
-    with new_folder(out, overwrite=overwrite) as folder:
+    with new_folder(out, marker=RECORD_NAME, overwrite=overwrite) as folder:
         jobs = [
             prepare_job(
                 path, solved, calibration_path=calibration, traces=traces, config=config, folder=folder
@@ -183,14 +183,6 @@ def _split_by(subjects: Sequence[str], config: ClipConfig) -> Literal["subject",
     asked = config.n_test_subjects, config.n_validation_subjects
     alone = len({subject.casefold() for subject in subjects}) == 1
     return "time" if alone and asked == (None, None) else "subject"
-
-
-def _require_place(out: Path, *, overwrite: bool) -> None:
-    """Raise OutputError unless a dataset may be made at `out`; nothing but a dataset is ever replaced."""
-    require_free(out, overwrite=overwrite)
-    taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
-    if taken and not (out / RECORD_NAME).is_file():
-        raise OutputError(f"wanted a dataset to replace, found something else; name another folder: {out}")
 
 
 def _warnings(record: DatasetRecord) -> tuple[str, ...]:

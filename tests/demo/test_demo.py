@@ -154,7 +154,7 @@ def test_a_finished_demo_is_not_overwritten_unasked(quick_demo: Path):
 
 def test_overwrite_replaces_a_demo_and_no_other_folder(tmp_path: Path):
     (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
-    with pytest.raises(OutputError, match="an earlier demo only"):
+    with pytest.raises(OutputError, match=r"only a folder with a summary\.json"):
         run_demo(tmp_path, quick=True, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 

@@ -319,7 +319,7 @@ def test_what_stands_there_is_not_overwritten(tmp_path: Path, simulated_session:
 def test_nothing_but_a_dataset_is_ever_replaced(tmp_path: Path, simulated_session: Path) -> None:
     twin = tmp_path / "take"
     shutil.copytree(simulated_session, twin)
-    with pytest.raises(OutputError, match="wanted a dataset to replace"):
+    with pytest.raises(OutputError, match=r"only a folder with a dataset\.toml"):
         build_dataset([twin], calibration=None, traces=None, out=twin, config=ALL_TRAIN, overwrite=True)
     assert open_session(twin).id == "take"
 
