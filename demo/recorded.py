@@ -170,12 +170,13 @@ def add_faces(page: Page, sessions: Sequence[Path], dataset: Dataset, *, n_shown
     """Show aligned crops of several subjects over time (the paper's Fig. 6)."""
     page.section(
         "Aligned faces",
-        "Eyes and nose on fixed places in every stream, 96 pixels wide: what the networks see. Depth is "
+        "The same face on the same place in every stream, 96 pixels wide: what the networks see. Depth is "
         "colored around each face's own distance.",
     )
     light = {path.name: light_of(open_session(path)) for path in sessions}
     by_light = sorted(dataset.sessions, key=lambda s: light[s.session_id] > POOR_LIGHT)
-    shown = [by_light[-1], by_light[0], *by_light[1:-1]][:n_shown]
+    in_turn = [one for pair in zip(reversed(by_light), by_light, strict=True) for one in pair]
+    shown = list(dict.fromkeys(in_turn))[:n_shown]  # the best lit, the worst, the next best, ...
     for source in shown:
         seen = np.flatnonzero(source.read("valid_color"))
         picked = seen[np.linspace(0, len(seen) - 1, N_STRIP).astype(int)]

@@ -1,5 +1,6 @@
 """`mavfer train` and `mavfer evaluate`: options in, progress on stderr, scores on stdout."""
 
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ import typer
 from ..config import parse
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from collections.abc import Callable, Iterator
 
     from .evaluate import Evaluation, Scores
 
@@ -108,14 +109,13 @@ def train(
             "in our runs it gave a constant prediction",
             soft_wrap=True,
         )
-    with _progress(messages, "training") as progress:
-        task = progress.add_task("", total=None)
+    with _bar("training") as on_progress:
         report = train_network(
             dataset,
             config=config,
             out=out,
             overwrite=overwrite,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_progress=on_progress,
         )
     record = report.record
     validated = "none" if record.validation_ccc is None else f"CCC {record.validation_ccc:.3f}"
@@ -135,17 +135,15 @@ def evaluate(
     split: Annotated[EvaluatedSplit, typer.Option(help="Subjects never trained on.")] = EvaluatedSplit.TEST,
 ) -> None:
     """Score a run by RMSE, CC and CCC, beside a constant prediction, and write RUN/evaluation.json."""
-    from rich.console import Console
 
     from .evaluate import evaluate as evaluate_run
 
-    with _progress(Console(stderr=True), "predicting") as progress:
-        task = progress.add_task("", total=None)
+    with _bar("predicting") as on_progress:
         evaluation = evaluate_run(
             run,
             dataset=dataset,
             split=split.value,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_progress=on_progress,
         )
     _print_scores(evaluation)
 
@@ -183,9 +181,22 @@ def _print_scores(evaluation: "Evaluation") -> None:
     )
 
 
-def _progress(console: object, title: str) -> "Progress":
+@contextmanager
+def _bar(title: str) -> "Iterator[Callable[[int, int], None]]":
+    """Yield what is told of progress (done, total); the bar appears with the first word, never before it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    return Progress(*columns, console=console if isinstance(console, Console) else None)
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = progress.add_task("", total=None)
+
+    def show(done: int, total: int) -> None:
+        progress.start()
+        progress.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        if progress.live.is_started:
+            progress.stop()
