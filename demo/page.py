@@ -30,7 +30,7 @@ MODEL_NAMES = {"mran": "MRAN", "uran": "URAN (color only)", "early-fusion": "ear
 N_ATTENTION = 8
 N_FRAMES_CLIP = 16
 EVEN_TIMES = 3.0
-"""Attention, in multiples of an even map's, that is drawn bright at the least."""
+"""Attention, in multiples of an even map's, from which on it is drawn bright."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +196,8 @@ def add_attention(page: Page, results: DemoResults, dataset: Dataset) -> None:
         ]
         for model in ("mran", "uran"):
             maps = attention_maps(results.runs[model], source, start)[picked]
-            brightest = max(EVEN_TIMES, float(np.quantile(maps, 0.995)))  # an even map stays dim
             over = [
-                draw.attention_over(crop, weights, brightest=brightest)
+                draw.attention_over(crop, weights, brightest=EVEN_TIMES)
                 for crop, weights in zip(crops, maps, strict=True)
             ]
             alt = f"Attention of {MODEL_NAMES[model]} over the crops of {source.subject}"

@@ -124,6 +124,10 @@ def test_nothing_is_overwritten_unasked(dataset48: Path, tmp_path: Path) -> None
     (out / "mine").touch()
     with pytest.raises(OutputError, match="--overwrite"):
         train(dataset48, config=TrainConfig(**QUICK), out=out)
+    with pytest.raises(OutputError, match=r"only a folder with a run\.toml"):
+        train(dataset48, config=TrainConfig(**QUICK), out=out, overwrite=True)
+    assert (out / "mine").exists()
+    (out / "run.toml").touch()
     train(dataset48, config=TrainConfig(model="uran", **QUICK), out=out, overwrite=True)
     assert not (out / "mine").exists()
 

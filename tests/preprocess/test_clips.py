@@ -258,7 +258,7 @@ from mavfer.preprocess.clips import SessionWriter, column_layout
 layout = column_layout(size_px=96, streams=(Stream.COLOR,))
 random = np.random.default_rng(0)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-with new_folder(Path(sys.argv[1])) as folder:
+with new_folder(Path(sys.argv[1]), marker="dataset.toml") as folder:
     with SessionWriter(folder / "s.h5", n_frames=64, size_px=96, streams=(Stream.COLOR,)) as writer:
         for start in range(0, 64, 16):
             block = {name: np.zeros((16, *shape), dtype) for name, (shape, dtype) in layout.items()}
