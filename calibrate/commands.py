@@ -19,18 +19,15 @@ def calibrate(
     Exits 1, and writes nothing, where the board was not seen often enough, near and far, tilted, and over
     the whole picture of every camera.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from ..capture.session import open_session
     from ..errors import OutputError
     from ..output import require_free
+    from ..progress import bar
     from .board import Board
     from .calibration import write_calibration
     from .gates import calibration_warnings
     from .solve import calibrate_session
 
-    complaints = Console(stderr=True)
     shown = Board.parse(board)
     require_free(out, overwrite=overwrite)
     if out.is_dir():
@@ -40,20 +37,9 @@ def calibrate(
             f"a board of {shown.columns} x {shown.rows} corners looks the same upside down; hold it upright, "
             "or better use one of odd x even corners, such as 9x6"
         )
-    columns = TextColumn("finding corners"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     recorded = open_session(session)
-    progress = Progress(*columns, console=complaints, transient=True)
-    task = progress.add_task("", total=None)
-
-    def show(done: int, total: int) -> None:
-        progress.start()  # only now: an input that is refused shows one line and no bar
-        progress.update(task, completed=done, total=total)
-
-    try:
-        calibration = calibrate_session(recorded, shown, on_progress=show)
-    finally:
-        if progress.live.is_started:
-            progress.stop()
+    with bar("finding corners") as on_progress:
+        calibration = calibrate_session(recorded, shown, on_progress=on_progress)
     write_calibration(out, calibration, overwrite=overwrite)
     _print_calibration(calibration)
     for warning in calibration_warnings(calibration):

@@ -201,48 +201,6 @@ def carry(px: NDArray, z_mm: NDArray, calibration: Calibration, into: Stream) ->
     return camera.project(pose.apply(calibration.color.unproject(px, z_known)))
 
 
-def depth_to_mm_at(
-    depth_color_mm: NDArray[np.uint16],
-    px: NDArray,
-    *,
-    radius_px: int = 6,
-    surface_mm: float = 30.0,
-    origin: tuple[int, int] = (0, 0),
-) -> Float:
-    """Return the depth near points of a warped depth picture, holes and rims notwithstanding.
-
-    The median of the readings within `radius_px` that lie on the nearest surface there: a landmark on the
-    outline of a face gets the face's depth, not the wall's.
-
-    Parameters
-    ----------
-    depth_color_mm : (H, W) uint16, as `DepthWarp.to_color` returns; 0 = none
-    px : (N, 2) color pixels
-    radius_px : half the side of the square that is looked at
-    surface_mm : how thick the nearest surface is taken to be
-    origin : x0, y0 of the region that `depth_color_mm` covers
-
-    Returns
-    -------
-    (N,) float64, mm; NaN where nothing was measured near a point.
-    """
-    height, width = depth_color_mm.shape
-    depths_mm = np.full(len(px), np.nan)
-    for i, (x, y) in enumerate(np.asarray(px, np.float64) - origin):
-        if not (np.isfinite(x) and np.isfinite(y)):
-            continue
-        column, row = round(float(x)), round(float(y))
-        window = depth_color_mm[
-            max(row - radius_px, 0) : max(min(row + radius_px + 1, height), 0),
-            max(column - radius_px, 0) : max(min(column + radius_px + 1, width), 0),
-        ]
-        readings = window[window > 0]
-        if len(readings):
-            nearest_mm = float(np.percentile(readings, 5))
-            depths_mm[i] = float(np.median(readings[readings <= nearest_mm + surface_mm]))
-    return depths_mm
-
-
 def thermal_to_color(
     thermal: NDArray,
     depth_color_mm: NDArray[np.uint16],

@@ -1,6 +1,5 @@
 """`mavfer train` and `mavfer evaluate`: options in, progress on stderr, scores on stdout."""
 
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..config import parse
+from ..progress import bar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from .evaluate import Evaluation, Scores
 
 
@@ -66,14 +64,18 @@ def train(
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Else the preset's.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Clips per step; else the preset's.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Adam's peak learning rate; else the preset's.")] = None,
+    lr: Annotated[
+        float | None, typer.Option(min=1e-9, help="Adam's peak learning rate; else the preset's.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Weights, order and augmentation.")] = 0,
     precision: Annotated[Precision | None, typer.Option(help="Else the preset's.")] = None,
     loss: Annotated[Loss, typer.Option(help="ccc and mix want --batch 16 or more.")] = Loss.MSE,
     faithful: Annotated[
         bool, typer.Option("--faithful", help="Attention exactly as printed; it did not learn here.")
     ] = False,
-    max_minutes: Annotated[float | None, typer.Option(help="End training within this time.")] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(min=1e-9, help="End training within this time.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else torch's choice.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
 ) -> None:
@@ -109,7 +111,7 @@ def train(
             "in our runs it gave a constant prediction",
             soft_wrap=True,
         )
-    with _bar("training") as on_progress:
+    with bar("training") as on_progress:
         report = train_network(
             dataset,
             config=config,
@@ -138,7 +140,7 @@ def evaluate(
 
     from .evaluate import evaluate as evaluate_run
 
-    with _bar("predicting") as on_progress:
+    with bar("predicting") as on_progress:
         evaluation = evaluate_run(
             run,
             dataset=dataset,
@@ -179,24 +181,3 @@ def _print_scores(evaluation: "Evaluation") -> None:
         soft_wrap=True,
         highlight=False,
     )
-
-
-@contextmanager
-def _bar(title: str) -> "Iterator[Callable[[int, int], None]]":
-    """Yield what is told of progress (done, total); the bar appears with the first word, never before it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    progress = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = progress.add_task("", total=None)
-
-    def show(done: int, total: int) -> None:
-        progress.start()
-        progress.update(task, completed=done, total=total)
-
-    try:
-        yield show
-    finally:
-        if progress.live.is_started:
-            progress.stop()

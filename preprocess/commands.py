@@ -45,8 +45,8 @@ def build_dataset(
     calibration. Exits 1 where a session could not be built; the others are in the dataset all the same.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from ..progress import bar
     from . import build
 
     config = parse(
@@ -63,15 +63,7 @@ def build_dataset(
         where="build-dataset",
     )
     complaints = Console(stderr=True)
-    columns = TextColumn("aligning faces"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    progress = Progress(*columns, console=complaints)
-    task = progress.add_task("", total=None)
-
-    def show(done: int, total: int) -> None:
-        progress.start()  # only now: an input that is refused shows one line and no bar
-        progress.update(task, completed=done, total=total)
-
-    try:
+    with bar("aligning faces") as on_progress:
         report = build.build_dataset(
             sessions,
             calibration=calibration,
@@ -80,11 +72,8 @@ def build_dataset(
             config=config,
             overwrite=overwrite,
             n_workers=workers,
-            on_progress=show,
+            on_progress=on_progress,
         )
-    finally:
-        if progress.live.is_started:
-            progress.stop()
     _print_report(report)
     for warning in report.warnings:
         complaints.print(f"warning: {warning}", soft_wrap=True, markup=False)

@@ -23,7 +23,7 @@ def test_every_package_on_disk_is_listed_and_every_listed_one_exists():
 
 def test_no_stray_module_lies_in_the_root():
     # Every .py of the root ships in the wheel as mavfer.NAME; a scratch file there would ship too.
-    wanted = {"__init__", "__main__", "errors", "output", "config", "report"}
+    wanted = {"__init__", "__main__", "errors", "output", "config", "report", "progress"}
     assert {path.stem for path in ROOT.glob("*.py")} <= wanted
 
 

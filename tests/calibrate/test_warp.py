@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mavfer.calibrate.calibration import Calibration
-from mavfer.calibrate.warp import DepthWarp, carry, depth_to_mm_at, thermal_to_color, warp_depth
+from mavfer.calibrate.warp import DepthWarp, carry, thermal_to_color, warp_depth
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 from mavfer.capture.streams import Stream
 from mavfer.errors import CalibrationError
@@ -151,17 +151,6 @@ def test_carrying_into_a_missing_camera_is_refused(true_rig: Calibration) -> Non
     without = replace(true_rig, thermal=None, thermal_from_color=None)
     with pytest.raises(CalibrationError, match="'thermal'"):
         carry(np.zeros((1, 2)), np.ones(1), without, Stream.THERMAL)
-
-
-def test_a_landmark_on_a_rim_gets_the_depth_of_the_near_surface() -> None:
-    depth_mm = two_surfaces(CAMERA)
-    depth_mm[45, 45] = 0
-    px = np.array([[45.0, 45.0], [38.0, 45.0], [10.0, 10.0], [-50.0, 10.0], [np.nan, 3.0]])
-    found = depth_to_mm_at(depth_mm, px)
-    np.testing.assert_array_equal(found, [800, 800, 1600, np.nan, np.nan])
-    cut = depth_to_mm_at(depth_mm[30:60, 30:80], px[:2], origin=(30, 30))
-    np.testing.assert_array_equal(cut, [800, 800])
-    assert np.isnan(depth_to_mm_at(np.zeros((9, 9), np.uint16), np.array([[4.0, 4.0]]))).all()
 
 
 def test_thermal_is_laid_where_the_depth_says(true_rig: Calibration) -> None:
