@@ -12,19 +12,32 @@ from .errors import MavferError
 # words of the command -> (module, function); the function's docstring is its help
 COMMANDS = {
     "demo": ("demo.commands", "demo"),
-    "rig new": ("capture.commands", "rig_new"),
+    "rig new": ("capture.rig_commands", "rig_new"),
+    "keys new": ("capture.keys_commands", "keys_new"),
+    "rig check": ("capture.rig_commands", "rig_check"),
     "record": ("capture.commands", "record"),
+    "operate": ("capture.commands", "operate"),
     "recorder": ("capture.commands", "recorder"),
-    "check-session": ("capture.commands", "check_session"),
-    "recover": ("capture.commands", "recover"),
-    "import-video": ("capture.commands", "import_video"),
+    "mark": ("capture.mark_commands", "mark"),
+    "next-step": ("capture.mark_commands", "next_step"),
+    "stop": ("capture.mark_commands", "stop"),
+    "protocol new": ("capture.mark_commands", "protocol_new"),
+    "check-session": ("capture.session_commands", "check_session"),
+    "recover": ("capture.session_commands", "recover"),
+    "collect": ("capture.collect_commands", "collect"),
+    "export": ("capture.export_commands", "export"),
+    "import-video": ("capture.session_commands", "import_video"),
     "calibrate": ("calibrate.commands", "calibrate"),
     "simulate-raters": ("annotate.commands", "simulate_raters"),
     "build-dataset": ("preprocess.commands", "build_dataset"),
     "train": ("model.commands", "train"),
     "evaluate": ("model.commands", "evaluate"),
 }
-GROUPS = {"rig": "The rig file: which cameras stand where, and how they are recorded."}
+GROUPS = {
+    "rig": "The rig file: which cameras stand where, and how they are recorded.",
+    "keys": "The lab's keys: who may take part in a take over the network.",
+    "protocol": "The protocol file: what a lab says once for a study.",
+}
 
 
 def _version(wanted: bool) -> None:

@@ -14,7 +14,9 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    quiet = not console.is_terminal  # where no bar can move, not even its empty line is printed
+    progress = Progress(*columns, console=console, transient=True, disable=quiet)
     task = progress.add_task("", total=None)
 
     def show(done: int, total: int) -> None:

@@ -59,6 +59,13 @@ class Camera(Protocol):
         """Return the device's settings as read back, for the session's record."""
         ...
 
+    def health(self) -> dict[str, float]:
+        """Return what the device tells of itself now, units in the names ("sensor_temperature_c").
+
+        Called once a second from the recorder's main thread while another grabs; must return at once.
+        """
+        ...
+
     def close(self) -> None:
         """Stop streaming and let the device go; harmless when called twice."""
         ...

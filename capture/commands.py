@@ -1,38 +1,72 @@
-"""The commands of the capture stage: record, recorder, check-session, recover, import-video, rig new."""
+"""The commands of the operator and of the sensor machines: record, operate, recorder."""
 
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
 
-from ..config import parse
 from ..errors import ConfigError
-from ..output import new_file
-from .crew import SILENT_S, RecorderStatus
-from .rig import Rig, read_rig, simulated_rig_file
-from .session import open_session
-from .simulated.scene import SceneSettings
-from .synchronize import SyncReport, synchronize
+from .rig import Rig, change_scene, parse_rig, read_rig
 
-SessionFolder = Annotated[Path, typer.Argument(metavar="SESSION", help="The session folder.")]
+if TYPE_CHECKING:
+    from .desk import Start
+    from .protocol_file import ProtocolFile, TakeMetadata
+    from .take import TakeReport
+
+OPERATE = "The operator's view"
+METADATA = "What the session says about itself"
+SIMULATED = "Simulated rigs"
+
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
 Subject = Annotated[str, typer.Option(help="A pseudonym for who is filmed, never a name.")]
 RigFile = Annotated[Path, typer.Option(help="The rig file; `mavfer rig new` makes one.")]
+Seconds = Annotated[
+    float | None, typer.Option(help="Length of the take; the protocol's, if it says.", min=0.1)
+]
+Page = Annotated[
+    bool | None,
+    typer.Option(
+        "--monitor/--no-monitor",
+        help="Serve the operator's page. Without a word: if this is a terminal.",
+        rich_help_panel=OPERATE,
+    ),
+]
+PageHost = Annotated[
+    str, typer.Option(help="Serve the page there. It shows a face, without TLS.", rich_help_panel=OPERATE)
+]
+PagePort = Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535, rich_help_panel=OPERATE)]
+ProtocolPath = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="The protocol file; `mavfer protocol new` makes one.", rich_help_panel=METADATA
+    ),
+]
+ConsentReference = Annotated[
+    str, typer.Option(help="Reference of the signed consent form.", rich_help_panel=METADATA)
+]
+ConsentScopes = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What it allows: analysis, archive, share, publish_pictures. The protocol's, if not said.",
+        rich_help_panel=METADATA,
+    ),
+]
+OperatorName = Annotated[str, typer.Option(help="Your initials or pseudonym.", rich_help_panel=METADATA)]
+Notes = Annotated[
+    str, typer.Option(help="Free words; no program finds a name in them.", rich_help_panel=METADATA)
+]
+VirtualClock = Annotated[
+    bool, typer.Option("--virtual-clock", help="As fast as frames render.", rich_help_panel=SIMULATED)
+]
+Seed = Annotated[int | None, typer.Option(help="Another seed is another take.", rich_help_panel=SIMULATED)]
+Light = Annotated[
+    float | None, typer.Option(help="Share of full light, 0.05 to 1.", rich_help_panel=SIMULATED)
+]
 
 
 class Target(StrEnum):
@@ -42,169 +76,216 @@ class Target(StrEnum):
     BOARD = "board"
 
 
-def record(
-    session: Annotated[Path, typer.Argument(metavar="SESSION", help="The session folder to make.")],
-    rig: RigFile,
-    subject: Subject,
-    seconds: Annotated[float, typer.Option(help="Length of the take.", min=0.1)],
-    consent: Annotated[str | None, typer.Option(help="Reference of the consent form.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="What the subject is asked to do.")] = None,
-    overwrite: Overwrite = False,
-    virtual_clock: Annotated[
-        bool, typer.Option("--virtual-clock", help="Simulated rig: as fast as frames render.")
-    ] = False,
-    scene: Annotated[Target | None, typer.Option(help="Simulated rig: what stands before it.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Simulated rig: another seed is another take.")] = None,
-    light: Annotated[
-        float | None, typer.Option(help="Simulated rig: share of full light, 0.05 to 1.")
-    ] = None,
-) -> None:
-    """Record a session: start the rig's recorders, send them one plan, watch, and close the files."""
-    from .master import TakeStopped
-    from .master import record as record_take
+Scene = Annotated[Target | None, typer.Option(help="What stands before the rig.", rich_help_panel=SIMULATED)]
 
+
+def record(
+    session: Annotated[
+        Path | None, typer.Argument(metavar="SESSION", help="The session folder to make.")
+    ] = None,
+    rig: Annotated[Path | None, typer.Option(help="The rig file; `mavfer rig new` makes one.")] = None,
+    subject: Subject = "",
+    seconds: Seconds = None,
+    overwrite: Overwrite = False,
+    rejoin: Annotated[
+        Path | None,
+        typer.Option(metavar="SESSION", help="Take over a take whose master died, and end it in order."),
+    ] = None,
+    monitor: Page = None,
+    monitor_host: PageHost = "127.0.0.1",
+    monitor_port: PagePort = 0,
+    protocol: ProtocolPath = None,
+    consent: ConsentReference = "",
+    consent_scope: ConsentScopes = None,
+    operator: OperatorName = "",
+    notes: Notes = "",
+    virtual_clock: VirtualClock = False,
+    scene: Scene = None,
+    seed: Seed = None,
+    light: Light = None,
+) -> None:
+    """Record a session: find the rig's recorders, send them one plan, watch, and close the files.
+
+    Example: mavfer record sessions/S01-001 --rig rig.toml --subject S01 --seconds 300 --consent C-12
+    """
+    from .desk import Desk, Start
+    from .master import record as record_take
+    from .master import rejoin as rejoin_take
+    from .views import views
+
+    desk = Desk()
+    page = sys.stderr.isatty() if monitor is None else monitor
+    if rejoin is not None:
+        if session is not None:
+            raise typer.BadParameter(f"wanted SESSION or --rejoin, found {session} and --rejoin {rejoin}")
+        with _terminate_like_ctrl_c(), views(desk, page=page, host=monitor_host, port=monitor_port):
+            report = _outcome(lambda: rejoin_take(rejoin, desk=desk))
+    else:
+        if session is None or rig is None or not subject:
+            missing = "SESSION" if session is None else "--rig" if rig is None else "--subject"
+            raise typer.BadParameter(f"Missing option {missing}.")
+        file = _protocol_file(protocol)
+        length_s = seconds or (file.seconds if file is not None else None)
+        if length_s is None:
+            raise typer.BadParameter("Missing option --seconds.")
+        said = _metadata(file, consent, consent_scope, operator, notes)(Start(subject=subject))
+        settings = _with_scene(rig, virtual_clock, scene, seed, light)
+        labels = _labels(file)
+        with (
+            _terminate_like_ctrl_c(),
+            views(desk, page=page, host=monitor_host, port=monitor_port, labels=labels),
+        ):
+            report = _outcome(
+                lambda: record_take(
+                    session,
+                    rig=settings,
+                    subject=subject,
+                    seconds=length_s,
+                    overwrite=overwrite,
+                    desk=desk,
+                    previews=page,
+                    **said._asdict(),
+                )
+            )
+    _tell(report)
+    if report.state != "complete":
+        raise typer.Exit(130)
+
+
+def operate(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the sessions are made.")],
+    rig: RigFile,
+    seconds: Seconds = None,
+    monitor_host: PageHost = "127.0.0.1",
+    monitor_port: PagePort = 0,
+    protocol: ProtocolPath = None,
+    consent_scope: ConsentScopes = None,
+    operator: OperatorName = "",
+    notes: Notes = "",
+    virtual_clock: VirtualClock = False,
+    scene: Scene = None,
+    seed: Seed = None,
+    light: Light = None,
+) -> None:
+    """Record take after take from the operator's page, into FOLDER/SUBJECT-001 and so on, until Ctrl-C.
+
+    Example: mavfer operate sessions --rig rig.toml --protocol protocol.toml
+    """
+    from .desk import Desk
+    from .master import operate as operate_takes
+    from .views import views
+
+    settings = _with_scene(rig, virtual_clock, scene, seed, light)
+    file = _protocol_file(protocol)
+    metadata = _metadata(file, "", consent_scope, operator, notes)
+    desk = Desk()
+    with (
+        _terminate_like_ctrl_c(),
+        views(desk, page=True, host=monitor_host, port=monitor_port, labels=_labels(file)),
+    ):
+        reports = operate_takes(folder, rig=settings, desk=desk, metadata=metadata, seconds=seconds)
+    for report in reports:
+        _tell(report)
+    if any(report.state == "failed" for report in reports):
+        raise typer.Exit(1)
+
+
+def recorder(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Which of the rig's recorders to be.")],
+    rig: Annotated[Path, typer.Option(help='The rig file; "-" reads it from standard input.')],
+    master: Annotated[
+        str | None, typer.Option(help="Where the master listens; the rig file says it, else.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where this machine keeps its sessions; the rig file says it, else.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End when the master leaves.")] = False,
+) -> None:
+    """Be one recorder of a rig on a sensor machine: wait for masters, and record what they plan, until Ctrl-C.
+
+    Example: mavfer recorder thermal --rig rig.toml. Those of its own machine `mavfer record` starts by itself.
+    """
+    from .recorder import run_recorder
+
+    settings = parse_rig(sys.stdin.read(), where="standard input") if str(rig) == "-" else read_rig(rig)
+    if name not in settings.recorders:
+        known = ", ".join(settings.recorders)
+        raise ConfigError(f"wanted one of the rig's recorders {known}, found {name!r}: {rig}")
+    if master is None:
+        if settings.master is None:
+            raise ConfigError(f"wanted a [master] table or --master that says where it listens: {rig}")
+        master = f"tcp://{settings.master.host}:{settings.master.port}"
+    place = folder if folder is not None else settings.recorders[name].folder
+    run_recorder(name, rig=settings, master=master, stays=not once, folder=place)
+
+
+def _with_scene(
+    rig: Path, virtual_clock: bool, scene: Target | None, seed: int | None, light: float | None
+) -> Rig:
+    """Return the rig file with what the command line says of the simulated scene."""
     changes = {
         "clock": "virtual" if virtual_clock else None,
         "target": None if scene is None else scene.value,
         "seed": seed,
         "light": light,
     }
-    settings = change_scene(
-        read_rig(rig), {key: value for key, value in changes.items() if value is not None}, where=rig
-    )
-    with _terminate_like_ctrl_c(), _progress("recording") as (progress, task):
+    said = {key: value for key, value in changes.items() if value is not None}
+    return change_scene(read_rig(rig), said, where=rig)
 
-        def show(statuses: tuple[RecorderStatus, ...]) -> None:
-            progress.update(task, note="  ".join(_counters(status) for status in statuses))
 
-        try:
-            report = record_take(
-                session,
-                rig=settings,
-                subject=subject,
-                seconds=seconds,
-                overwrite=overwrite,
-                consent=consent,
-                protocol=protocol,
-                on_progress=lambda done, total: progress.update(task, completed=done, total=total),
-                on_status=show,
-            )
-        except TakeStopped as stopped:
-            report = stopped.report
-    kept = ", ".join(f"{name} {n}" for name, n in report.frames_kept.items())
-    typer.echo(f"{report.state}: {report.n_ticks} ticks, kept {kept}, lost {report.n_lost}: {report.path}")
+def _protocol_file(path: Path | None) -> "ProtocolFile | None":
+    from .protocol_file import read_protocol
+
+    return None if path is None else read_protocol(path)
+
+
+def _labels(file: "ProtocolFile | None") -> tuple[str, ...]:
+    """Return the labels of the page's keys 1 to 9, as far as the protocol names them."""
+    if file is None or not file.keys:
+        return ()
+    labels = {str(key): label for key, label in file.keys.items()}
+    return tuple(labels.get(key, f"mark {key}") for key in "123456789")
+
+
+def _metadata(
+    file: "ProtocolFile | None", consent: str, scope: list[str] | None, operator: str, notes: str
+) -> "Callable[[Start], TakeMetadata]":
+    """Return what makes a session's words of a request for a take."""
+    from .protocol_file import take_metadata
+
+    def metadata(start: "Start") -> "TakeMetadata":
+        return take_metadata(
+            file,
+            subject=start.subject,
+            consent=start.consent or consent or None,
+            scope=scope or None,
+            operator=operator,
+            notes="\n".join(words for words in (notes, start.notes) if words),
+        )
+
+    return metadata
+
+
+def _outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
+    """Return the report of a take, also of one that Ctrl-C ended."""
+    from .take import TakeStopped
+
+    try:
+        return take()
+    except TakeStopped as stopped:
+        return stopped.report
+
+
+def _tell(report: "TakeReport") -> None:
+    from .take import told
+
+    typer.echo(f"{told(report)}: {report.path}")
     for complaint in report.complaints:
         typer.echo(complaint, err=True)
-    if report.state != "complete":
-        raise typer.Exit(130)
-
-
-def recorder(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Which of the rig's recorders to be.")],
-    rig: RigFile,
-    master: Annotated[str, typer.Option(help="Where the master listens, like tcp://127.0.0.1:5555.")],
-) -> None:
-    """Be one recorder of a rig; `mavfer record` starts those of its own machine by itself."""
-    from .recorder import run_recorder
-
-    run_recorder(name, rig=read_rig(rig), master=master)
-
-
-def check_session(
-    sessions: Annotated[list[Path], typer.Argument(metavar="SESSION...", help="Session folders.")],
-) -> None:
-    """Print streams, frames, gaps and skew of sessions; exit 1 where something is missing."""
-    console = Console(highlight=False)
-    complete = True
-    for path in sessions:
-        session = open_session(path)
-        report = synchronize(session).report
-        complete = complete and report.complete
-        record = session.record
-        simulated = ", simulated" if record.simulated else ""
-        rate = "its own times" if record.plan.fps is None else f"{record.plan.fps:g} fps"
-        title = f"[bold]{escape(session.id)}[/bold]  subject {record.subject}, {record.state}{simulated}"
-        console.print(title, soft_wrap=True)
-        of = f" of {report.n_ticks_planned} planned" if report.n_ticks_planned != report.n_ticks else ""
-        line = f"{report.n_ticks} ticks{of} at {rate}, rig {record.rig!r}, begun {record.started_utc}"
-        console.print(escape(line), soft_wrap=True)
-        console.print(_stream_table(report))
-        if report.pair_skew_ms:
-            console.print(_skew_table(report))
-        for problem in report.problems:
-            console.print(f"[red]{escape(problem)}[/red]", soft_wrap=True)
-        if report.complete:
-            console.print("[green]complete[/green]")
-    if not complete:
-        raise typer.Exit(1)
-
-
-def recover(session: SessionFolder) -> None:
-    """Mend a session after a crash: keep every complete message, rebuild the index, say what was lost."""
-    from .recovery import recover as mend
-
-    with _progress("recovering") as (progress, task):
-        report = mend(
-            session, on_progress=lambda done, total: progress.update(task, completed=done, total=total)
-        )
-    for file in report.files:
-        fate = "mended" if file.mended else "whole"
-        lost = f", lost {file.n_bytes_lost} bytes in {file.n_damaged} places" if file.n_damaged else ""
-        typer.echo(f"{file.name}: {fate}, {file.n_messages} messages{lost}")
-    if any(file.mended for file in report.files):
-        typer.echo("the torn files are kept in the folder 'torn'")
-    typer.echo(f"{report.state}: {report.path}")
-
-
-def import_video(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Any video file.")],
-    out: Annotated[Path, typer.Option(metavar="SESSION", help="The session folder to make.")],
-    subject: Subject,
-    overwrite: Overwrite = False,
-) -> None:
-    """Make a color-only session of a video; its frames keep their own time stamps."""
-    from .video import import_video as import_file
-
-    with _progress("importing") as (progress, task):
-        path = import_file(
-            file,
-            out=out,
-            subject=subject,
-            overwrite=overwrite,
-            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
-        )
-    session = open_session(path)
-    counts = session.record.recorders["video"]
-    typer.echo(f"{counts.frames_kept} frames, left out {counts.n_lost}: {path}")
-
-
-def rig_new(
-    out: Annotated[Path, typer.Option(help="The rig file to write.")],
-    name: Annotated[str, typer.Option(help="Stands in every session and calibration.")] = "simulated",
-    fps: Annotated[float, typer.Option(help="Ticks per second.", min=0.1, max=120)] = 10.0,
-    overwrite: Overwrite = False,
-) -> None:
-    """Write a commented rig file that needs no hardware."""
-    text = simulated_rig_file(name=name, fps=fps)
-    with new_file(out, overwrite=overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    typer.echo(f"wrote {out}; record with: mavfer record SESSION --rig {out} --subject S01 --seconds 10")
-
-
-def change_scene(rig: Rig, changes: dict[str, object], *, where: object) -> Rig:
-    """Return the rig with some of its simulated scene's settings replaced.
-
-    Raises
-    ------
-    ConfigError
-        A value is out of range, or the rig has no simulated camera.
-    """
-    if not changes:
-        return rig
-    if not rig.is_simulated:
-        raise ConfigError(f"{', '.join(changes)} can be set for a simulated rig only; this is none: {where}")
-    scene = parse(rig.scene.model_dump() | changes, SceneSettings, where="the command line")
-    return rig.model_copy(update={"simulated": scene})
+    for name, folder in report.elsewhere.items():
+        typer.echo(f"the files of {name!r} lie on its machine: {folder}", err=True)
+    if report.elsewhere:
+        typer.echo(f"run `mavfer collect {report.path}` to bring them into the session", err=True)
 
 
 @contextmanager
@@ -215,52 +296,3 @@ def _terminate_like_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[tuple[Progress, TaskID]]:
-    """Show a bar on stderr, with a note beside it, if that is a terminal."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    console = Console(stderr=True)
-    quiet = not console.is_terminal  # where no bar can move, not even its empty line is printed
-    with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
-        yield progress, progress.add_task(title, total=None, note="")
-
-
-def _counters(status: RecorderStatus) -> str:
-    """Return one recorder's counters as they stand beside the bar, red where something is wrong."""
-    n_lost = sum(status.lost.values())
-    text = f"{status.name} kept {status.kept} lost {n_lost}"
-    if status.gone:
-        return f"[red]{escape(f'{status.name} {status.gone}')}[/red]"
-    if status.state == "recording" and max(status.silent_s, status.camera_silent_s) > SILENT_S:
-        return f"[red]{text} silent[/red]"
-    return f"[red]{text}[/red]" if n_lost or status.complaints else text
-
-
-def _stream_table(report: SyncReport) -> Table:
-    table = Table("stream", box=None, pad_edge=False)
-    for heading in ("frames", "missing", "gaps", "tick error median", "p99", "max ms"):
-        table.add_column(heading, justify="right")
-    for stream, n_frames in report.frames.items():
-        error = report.tick_error_ms[stream]
-        counts = (n_frames, report.missing[stream], len(report.gaps[stream]))
-        table.add_row(
-            stream.value, *map(str, counts), *(f"{error[key]:.2f}" for key in ("median", "p99", "max"))
-        )
-    return table
-
-
-def _skew_table(report: SyncReport) -> Table:
-    table = Table("skew between", box=None, pad_edge=False)
-    for heading in ("median", "p99", "max ms"):
-        table.add_column(heading, justify="right")
-    for pair, skew in ({"all streams": report.skew_ms} | report.pair_skew_ms).items():
-        table.add_row(pair, *(f"{skew[key]:.2f}" for key in ("median", "p99", "max")))
-    return table

@@ -1,91 +1,94 @@
-"""The recorders of one take as the master sees them: their processes, their answers, and who is gone."""
+"""The recorders of a rig as the master sees them: found or started, joined, commanded, and heard."""
 
 import itertools
-import os
-import subprocess
-import sys
-import tempfile
+import json
+import platform
+import secrets
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import deque
+from collections.abc import Collection, Iterable
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 from ..errors import RecordError
-from .link import Command, MasterLink, Report
-from .rig import Rig
+from .clock import boot_id
+from .desk import Desk
+from .keys import read_master_keys
+from .link import MasterLink
+from .member import QUIT_TIMEOUT_S, Member, spawn
+from .messages import Beat, Command, Heard, Hello, Report, parse_body
+from .preview import preview_of_message
+from .rig import LOOPBACK, Rig
+from .status import SILENT_S, RecorderStatus
 
 RETRY_S = 1.0
-SILENT_S = 2.0
-LOST_S = 15.0
-"""Without a word for SILENT_S a recorder is shown as silent, for LOST_S while recording it is given up."""
 STAY_EVERY_S = 0.5
 LISTEN_S = 0.05
-UNREACHABLE_S = 1.0
-QUIT_TIMEOUT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class RecorderStatus:
-    """A recorder as its last beat tells it.
-
-    Attributes
-    ----------
-    tick : the last settled tick, -1 before the first
-    kept, lost : see `RecorderRecord`
-    waiting : kept frames not yet stored
-    silent_s : since it was last heard
-    camera_silent_s : since its camera last delivered
-    gone : why it will not come back, or ""
-    """
-
-    name: str
-    pid: int
-    state: str
-    tick: int
-    kept: int
-    lost: dict[str, int]
-    waiting: int
-    silent_s: float
-    camera_silent_s: float
-    finished: bool
-    gone: str
-    files: tuple[str, ...]
-    complaints: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Member:
-    """What is known of one recorder."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-    said_hello: bool = False
-    heard_s: float = field(default_factory=time.monotonic)
-    beat: dict[str, Any] = field(default_factory=dict)
-    finished: bool = False
-    gone: str = ""
+REPLACE_S = 3.0
+"""A recorder that was silent for so long may be replaced by another process of its name."""
+LEAVE_TIMEOUT_S = 2.0
 
 
 class Crew:
-    """All recorders of a rig, started as processes of this machine; as a context manager it ends them."""
+    """All recorders of a rig; as a context manager it lets them go, and ends those that it started.
 
-    def __init__(self, rig: Rig) -> None:
+    Parameters
+    ----------
+    desk : gets the previews and notices
+    address : where an earlier master listened whose recorders are to be taken over; none is started then
+    only : the names of those recorders that are wanted; the others' keys are known, and they go on waiting
+
+    Raises
+    ------
+    RecordError
+        Another master listens where this one should.
+    ConfigError
+        The lab's keys are missing or unfit.
+    """
+
+    def __init__(
+        self, rig: Rig, *, desk: Desk | None = None, address: str = "", only: Collection[str] | None = None
+    ) -> None:
+        self.master = secrets.token_hex(8)
+        self.take = ""
+        """Id of the take that runs: who holds it is the recorder of its name, whoever else says hello."""
+        self._refusals: deque[str] = deque(maxlen=100)
+        self._last_refusal = ""
         self._rig = rig
+        self._desk = desk
+        self._address = address
         self._ids = itertools.count(1)
         self._answers: dict[tuple[str, int], Report] = {}
-        self._members: dict[str, _Member] = {}
+        self._members = {
+            name: Member(name, settings)
+            for name, settings in rig.recorders.items()
+            if only is None or name in only
+        }
+        self._silent: set[str] = set()
         self._stayed_s = 0.0
 
     def __enter__(self) -> "Crew":
-        self._folder = tempfile.TemporaryDirectory(prefix="mavfer-")
-        self._link = MasterLink()
+        rig, settings = self._rig, self._rig.master
+        host, port = (settings.host, settings.port) if settings is not None else ("127.0.0.1", 0)
+        if self._address:
+            host, _, number = self._address.removeprefix("tcp://").rpartition(":")
+            host, port = host.strip("[]"), int(number)
+        keys = read_master_keys(rig.keys, rig.recorders) if rig.keys is not None else None
+        if keys is None and host not in LOOPBACK:
+            raise RecordError(f"without keys the master listens on 127.0.0.1 only, found {host!r}")
+        host = "127.0.0.1" if host == "localhost" else host
+        self._link = MasterLink(
+            host=host,
+            port=port,
+            neighbors=settings is not None,
+            keys=keys,
+            on_refusal=self._refusals.append,
+        )
         try:
-            rig_file = Path(self._folder.name) / "rig.toml"
-            rig_file.write_text(_toml(self._rig), encoding="utf-8")
-            for name in self._rig.recorders:
-                log = Path(self._folder.name) / f"{name}.log"
-                self._members[name] = _Member(_spawn(name, rig_file, self._link.address, log), log)
+            if not self._address:
+                for member in self._members.values():
+                    if member.settings.spawned:
+                        spawn(member, rig, master=self._link.address)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -101,195 +104,294 @@ class Crew:
             self.end()
         finally:
             self._link.close()
-            self._folder.cleanup()
 
     def end(self) -> None:
-        """Tell every recorder to quit and wait for its process; harmless when called twice."""
-        self.command_living("quit", {})
+        """Let every recorder go, and end those that were started; harmless when called twice."""
+        mine = [name for name, member in self._members.items() if member.process is not None]
+        others = [name for name in self._members if name not in mine]
+        if self._address:  # another master's children, which nobody else would end
+            mine, others = (
+                [name for name in others if self._members[name].settings.spawned],
+                [name for name in others if not self._members[name].settings.spawned],
+            )
+        self.command_living("quit", {}, only=mine)
+        if any(self._members[name].joined and not self._members[name].gone for name in others):
+            self.command_living("leave", {}, only=others, wait_s=LEAVE_TIMEOUT_S)
         end_s = time.monotonic() + QUIT_TIMEOUT_S
         for member in self._members.values():
-            _end(member.process, end_s)
+            member.end(end_s)
+            member.joined = False
 
     @property
-    def ping_address(self) -> str:
-        """Where recorders measure their clocks."""
-        return self._link.ping_address
+    def address(self) -> str:
+        """Where recorders find this master."""
+        return self._link.address
 
     @property
+    def n_malformed(self) -> int:
+        """Messages that had no effect."""
+        return self._link.n_malformed
+
+    @property
+    def link(self) -> MasterLink:
+        """The wire, for what is no command: files."""
+        return self._link
+
+    def take_refusals(self) -> list[str]:
+        """Return what was told since the last call of peers without this lab's keys, oldest first."""
+        told = [self._refusals.popleft() for _ in range(len(self._refusals))]
+        self._last_refusal = told[-1] if told else self._last_refusal
+        return told
+
+    def members(self) -> tuple[Member, ...]:
+        """Return what is known of every recorder."""
+        return tuple(self._members.values())
+
+    def statuses(self) -> tuple[RecorderStatus, ...]:
+        """Return every recorder's status."""
+        return tuple(member.status() for member in self._members.values())
+
+    def n_gone(self) -> int:
+        """Return how many recorders have ended by themselves."""
+        return sum(bool(member.gone) for member in self._members.values())
+
+    def revive(self) -> None:
+        """Start the recorders of this machine anew that have ended; forget those of others that fell silent."""
+        for name, member in self._members.items():
+            lost = member.joined and time.monotonic() - member.heard_s > REPLACE_S
+            if member.process is None:
+                if member.gone or lost:
+                    self._members[name] = Member(name, member.settings)
+            elif member.gone:
+                member.end(time.monotonic())
+                self._members[name] = Member(name, member.settings)
+                spawn(self._members[name], self._rig, master=self._link.address)
+
     def all_finished(self) -> bool:
         """Whether every recorder has closed its files or is gone."""
         return all(member.finished or member.gone for member in self._members.values())
 
-    def statuses(self) -> tuple[RecorderStatus, ...]:
-        """Return every recorder's status."""
-        now_s = time.monotonic()
-        return tuple(
-            RecorderStatus(
-                name=name,
-                pid=member.process.pid,
-                state=member.beat.get("state", "starting"),
-                tick=member.beat.get("tick", -1),
-                kept=member.beat.get("kept", 0),
-                lost=member.beat.get("lost", {}),
-                waiting=member.beat.get("waiting", 0),
-                silent_s=now_s - member.heard_s,
-                camera_silent_s=member.beat.get("silent_s", 0.0),
-                finished=member.finished,
-                gone=member.gone,
-                files=tuple(member.beat.get("files", ())),
-                complaints=tuple(member.beat.get("complaints", ())),
-            )
-            for name, member in self._members.items()
-        )
+    def forget_take(self) -> None:
+        """Forget what recorders told of the last take, before the next."""
+        self.take = ""
+        for member in self._members.values():
+            member.beat = None
 
-    def wait_for_all(self, *, timeout_s: float) -> None:
-        """Return once every recorder has said hello; raises RecordError naming those that did not."""
+    def gather(self, *, timeout_s: float) -> None:
+        """Return once every recorder has joined; raises RecordError naming those that did not."""
         end_s = time.monotonic() + timeout_s
-        while missing := [name for name, member in self._members.items() if not member.said_hello]:
+        while missing := self.missing():
             self.listen(LISTEN_S)
-            self._raise_if_gone()
+            self.raise_if_gone()
             if time.monotonic() > end_s:
-                raise RecordError(
-                    f"wanted recorder {', '.join(missing)} to start within {timeout_s:g} s, heard nothing"
-                )
+                raise RecordError("; ".join(self.absence(name, timeout_s) for name in missing))
+
+    def missing(self) -> list[str]:
+        """Return the names of the recorders that have not joined."""
+        return [name for name, member in self._members.items() if not member.joined]
 
     def command_all(
         self,
-        do: Literal["open", "arm", "start"],
-        body: dict[str, Any],
+        do: str,
+        body: dict[str, Any] | dict[str, dict[str, Any]],
         *,
         timeout_s: float,
         deadline_ns: int | None = None,
+        per_recorder: bool = False,
+        only: Iterable[str] | None = None,
     ) -> dict[str, dict[str, Any]]:
-        """Send a command to every recorder and return their answers, by name.
+        """Send a command to all recorders until each has acknowledged it; return their answers by name.
+
+        Parameters
+        ----------
+        per_recorder : `body` holds a body for each name
+        only : the names of those to command
 
         Raises
         ------
         RecordError
             A recorder refused, is gone, or did not answer in time.
         """
-        until_ns = time.monotonic_ns() + round(timeout_s * 1e9) if deadline_ns is None else deadline_ns
-        command = Command(id=next(self._ids), do=do, deadline_ns=until_ns, body=body)
-        end_s, sent_s = time.monotonic() + timeout_s, 0.0
-        while missing := [name for name in self._members if (name, command.id) not in self._answers]:
+        now_ns = time.monotonic_ns()
+        deadline_ns = deadline_ns or now_ns + int(timeout_s * 1e9)
+        commands = {
+            name: self._command(do, body[name] if per_recorder else body, deadline_ns)
+            for name in (self._members if only is None else only)
+        }
+        sent_s = 0.0
+        end_s = time.monotonic() + timeout_s
+        while True:
+            waiting = [name for name in commands if (name, commands[name].id) not in self._answers]
+            if not waiting:
+                break
+            if time.monotonic() > end_s:
+                raise RecordError(
+                    f"recorder {', '.join(waiting)} did not answer {do!r} within {timeout_s:g} s"
+                )
             if time.monotonic() - sent_s > RETRY_S:
                 sent_s = time.monotonic()
-                self._send(command, missing)
+                for name in waiting:
+                    self._send(name, commands[name])
             self.listen(LISTEN_S)
-            self._raise_if_gone()
-            if time.monotonic() > end_s:
-                raise RecordError(f"recorder {', '.join(missing)} did not {do} within {timeout_s:g} s")
-        answers = {name: self._answers[name, command.id] for name in self._members}
-        refused = [
-            f"recorder {name!r}: {answer.body.get('error', 'no reason given')}"
+            self.raise_if_gone()
+        answers = {name: self._answers.pop((name, command.id)) for name, command in commands.items()}
+        refusals = [
+            f"recorder {name!r}: {answer.body.get('error', 'refused')}"
             for name, answer in answers.items()
             if answer.kind == "refused"
         ]
-        if refused:
-            raise RecordError("; ".join(refused))
+        if refusals:
+            raise RecordError("; ".join(refusals))
         return {name: answer.body for name, answer in answers.items()}
 
-    def command_living(self, do: Literal["stop", "quit", "stay"], body: dict[str, Any]) -> None:
-        """Send a command to every recorder that is still there; answers are not waited for."""
-        until_ns = time.monotonic_ns() + 10_000_000_000
-        command = Command(id=0 if do == "stay" else next(self._ids), do=do, deadline_ns=until_ns, body=body)
-        living = [
+    def command_living(
+        self, do: str, body: dict[str, Any], *, only: Iterable[str] | None = None, wait_s: float = 0.0
+    ) -> list[str]:
+        """Send a command to every recorder that is still there; wait for the answers, but insist on none.
+
+        Returns the names of those that have not answered.
+        """
+        names = [
             name
-            for name, member in self._members.items()
-            if member.said_hello and member.process.poll() is None
+            for name in (self._members if only is None else only)
+            if self._members[name].joined and not self._members[name].gone
         ]
-        self._send(command, living)
+        commands = {name: self._command(do, body, time.monotonic_ns() + 30 * 10**9) for name in names}
+        end_s = time.monotonic() + wait_s
+        sent_s = 0.0
+        while commands:
+            if time.monotonic() - sent_s > RETRY_S:
+                sent_s = time.monotonic()
+                for name, command in commands.items():
+                    self._send(name, command)
+            if time.monotonic() >= end_s:
+                break
+            self.listen(LISTEN_S)
+            commands = {
+                name: one
+                for name, one in commands.items()
+                if (name, one.id) not in self._answers and not self._members[name].gone
+            }
+        return list(commands)
 
     def listen(self, timeout_s: float) -> None:
-        """Take in what the recorders report, tell them that the master is there, and see who is gone."""
+        """Take in what the recorders say, tell them that the master is there, and see who is gone."""
         if time.monotonic() - self._stayed_s > STAY_EVERY_S:
             self._stayed_s = time.monotonic()
-            self.command_living("stay", {})
-        for name, report in self._link.receive(timeout_s):
-            member = self._members.get(name)
-            if member is None:
-                continue
-            member.said_hello = True
-            member.heard_s = time.monotonic()
-            if report.id is not None:
-                self._answers[name, report.id] = report
-            if report.kind in ("beat", "finished"):
-                member.beat = report.body
-                member.finished = report.kind == "finished"
+            stay = self._command("stay", {}, 0)
+            for name, member in self._members.items():
+                if member.joined and not member.gone:
+                    self._send(name, stay)
+        for heard in self._link.receive(timeout_s):
+            member = self._members.get(heard.name)
+            if member is not None:
+                self._take_in(member, heard)
         for member in self._members.values():
-            status = member.process.poll()
-            if status is not None and not member.finished and not member.gone:
-                member.gone = f"ended by itself ({_cause(status)}{_last_line(member.log)})"
-            elif member.beat.get("state") == "recording" and time.monotonic() - member.heard_s > LOST_S:
-                member.gone = member.gone or f"was silent for {LOST_S:g} s"
+            member.look()
 
-    def _send(self, command: Command, names: list[str]) -> None:
-        """Send a command; a recorder out of reach is given a moment to be found dead, with its reason."""
-        for name in names:
-            member = self._members[name]
-            try:
-                self._link.send(name, command)
-            except RecordError:
-                try:
-                    member.process.wait(UNREACHABLE_S)
-                except subprocess.TimeoutExpired:
-                    member.gone = member.gone or "cannot be reached"
+    def silences(self) -> list[tuple[str, bool]]:
+        """Return the recorders that have fallen silent (True) or were heard again since the last call."""
+        changes = []
+        for name, member in self._members.items():
+            silent = member.joined and time.monotonic() - member.heard_s > SILENT_S
+            if silent != (name in self._silent):
+                self._silent.symmetric_difference_update({name})
+                changes.append((name, silent))
+        return changes
 
-    def _raise_if_gone(self) -> None:
+    def raise_if_gone(self) -> None:
+        """Raise RecordError if a recorder has ended by itself."""
         gone = [f"recorder {name!r} {member.gone}" for name, member in self._members.items() if member.gone]
         if gone:
             raise RecordError("; ".join(gone))
 
+    def _take_in(self, member: Member, heard: Heard) -> None:
+        message = heard.message
+        if isinstance(message, Report) and message.kind == "hello":
+            self._welcome(member, heard.peer, message)
+            return
+        if heard.peer != member.peer:
+            return
+        member.heard_s = time.monotonic()
+        if isinstance(message, Beat):
+            member.beat = message
+        elif isinstance(message, Report):
+            if message.master == self.master:
+                self._answers[member.name, message.id] = message
+                self._take_in_join(member, message)
+        elif self._desk is not None:
+            try:
+                preview = preview_of_message(json.loads(message), heard.picture)
+            except (ValueError, RecursionError):
+                return
+            if preview is not None:
+                self._desk.put_preview(preview)
 
-def _toml(rig: Rig) -> str:
-    import tomlkit
-
-    return tomlkit.dumps(rig.model_dump(mode="json", exclude_none=True))
-
-
-def _spawn(name: str, rig_file: Path, master: str, log: Path) -> subprocess.Popen[bytes]:
-    """Start a recorder's process; Ctrl-C in the operator's terminal does not reach it."""
-    # -P: a file in the operator's folder must not stand in for a module of the same name.
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "mavfer",
-        "recorder",
-        name,
-        "--rig",
-        str(rig_file),
-        "--master",
-        master,
-    ]
-    flags = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
-    with log.open("wb") as errors:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=errors,
-            stderr=errors,
-            start_new_session=os.name == "posix",
-            creationflags=flags,
+    def _welcome(self, member: Member, peer: str, report: Report) -> None:
+        """Let a recorder join that has no master, or had this one and lost it from sight."""
+        hello = parse_body(report.body, Hello)
+        if hello is None:
+            return
+        if member.peer not in ("", peer):
+            alive = not member.gone and time.monotonic() - member.heard_s < REPLACE_S
+            holds_take = bool(self.take) and hello.session == self.take
+            if (alive and not holds_take) or member.process is not None:
+                body = {"host": member.hello.host} if member.hello else {}
+                self._try(peer, self._command("turn_away", body, 0))
+                return
+            member.joined = False
+        member.peer, member.hello, member.heard_s = peer, hello, time.monotonic()
+        ports = {"ping_port": self._link.ping_port, "status_port": self._link.status_port}
+        self._try(
+            peer,
+            Command(
+                master=self.master,
+                id=0,
+                do="join",
+                deadline_ns=0,
+                body={**ports, "boot_id": boot_id(), "host": platform.node()},
+            ),
         )
 
-
-def _end(process: subprocess.Popen[bytes], end_s: float) -> None:
-    """Wait for a process until `end_s`, then tell it to end, then end it."""
-    for push in (None, process.terminate, process.kill):
-        if push is not None:
-            push()
-        try:
-            process.wait(max(0.1, end_s - time.monotonic()) if push is None else QUIT_TIMEOUT_S)
+    def _take_in_join(self, member: Member, report: Report) -> None:
+        if report.id != 0:
             return
-        except subprocess.TimeoutExpired:
-            continue
+        del self._answers[member.name, 0]
+        hello = parse_body(report.body, Hello)
+        if report.kind == "done" and hello is not None:
+            member.joined, member.hello = True, hello
 
+    def _command(self, do: str, body: dict[str, Any], deadline_ns: int) -> Command:
+        return Command.model_validate(
+            {
+                "master": self.master,
+                "id": next(self._ids),
+                "do": do,
+                "deadline_ns": deadline_ns,
+                "body": body,
+            }
+        )
 
-def _cause(status: int) -> str:
-    return f"signal {-status}" if status < 0 else f"exit {status}"
+    def _send(self, name: str, command: Command) -> None:
+        """Send a command; what does not arrive is sent again, and who stays away is seen to be silent."""
+        self._try(self._members[name].peer, command)
 
+    def _try(self, peer: str, command: Command) -> None:
+        try:
+            self._link.send(peer, command)
+        except RecordError:
+            return
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f": {lines[-1].removeprefix('error: ')[:300]}" if lines else ""
+    def absence(self, name: str, timeout_s: float) -> str:
+        """Return why a recorder may not have joined, and what to do."""
+        settings = self._members[name].settings
+        what = f"wanted recorder {name!r} on {settings.host} to join within {timeout_s:g} s"
+        if self._members[name].hello is not None:
+            return f"{what}, it has another master"
+        if settings.spawned:
+            return f"{what}, heard nothing"
+        self.take_refusals()
+        refused = f"; {self._last_refusal}" if self._last_refusal else ""
+        return (
+            f"{what}, heard nothing at {self.address}; run `mavfer recorder {name} --rig RIG` there{refused}"
+        )

@@ -14,7 +14,9 @@ from typing import Literal
 
 from ..errors import CameraError, MavferError
 from .camera import Camera, Capture
-from .clock import Clock, DeviceClock
+from .clock import Clock
+from .device_clock import ClockStep, DeviceClock
+from .preview import Previewer
 from .session_writer import SessionWriter
 from .trigger import Kept, NearestPerTick, Plan
 
@@ -36,6 +38,7 @@ class Counters:
     lost : moments lost, by reason (see `RecorderRecord.frames_lost`)
     tick : the last tick that is settled, -1 before the first
     waiting : kept frames in the queue
+    tick_error_ms : signed time between kept frames and their ticks, a running mean over about ten
     """
 
     grabbed: int = 0
@@ -43,6 +46,7 @@ class Counters:
     lost: dict[str, int] = field(default_factory=dict)
     tick: int = -1
     waiting: int = 0
+    tick_error_ms: float = 0.0
 
     def lose(self, reason: str, n_frames: int = 1) -> None:
         """Count frames as lost."""
@@ -69,6 +73,7 @@ class Drain:
     keep : "nearest" keeps a frame per tick, "all" every frame within the plan
     queue_length : kept frames that may wait for the writer
     wait_for_writer : block the camera when the queue is full, and lose nothing
+    previewer : is offered the frames that are stored
     """
 
     def __init__(
@@ -81,9 +86,12 @@ class Drain:
         queue_length: int,
         clock: Clock,
         wait_for_writer: bool,
+        previewer: Previewer | None = None,
     ) -> None:
         self.counters = Counters()
         self.complaints: list[str] = []
+        self.cut_short = False
+        """Whether the camera was given up before the plan's end."""
         self.grabbing_is_over = threading.Event()
         """Set when the camera is done with."""
         self.finished = threading.Event()
@@ -94,7 +102,9 @@ class Drain:
         self._keep = keep
         self._clock = clock
         self._wait_for_writer = wait_for_writer
+        self._previewer = previewer
         self._queue: queue.Queue[Capture] = queue.Queue(queue_length)
+        self._device_clock = DeviceClock()
         self._abandoned = threading.Event()
         self._grabbed_at_s = time.monotonic()
         self._grabber = threading.Thread(target=self._run, args=(self._grab_all,), name="grab", daemon=True)
@@ -107,17 +117,31 @@ class Drain:
         """Seconds since the camera last delivered."""
         return time.monotonic() - self._grabbed_at_s
 
+    @property
+    def steps(self) -> list[ClockStep]:
+        """Jumps of the host's and the device's clocks that the frames showed, oldest first."""
+        return self._device_clock.steps
+
     def cut(self, n_ticks: int) -> None:
         """End the plan after `n_ticks` ticks."""
         self._plan = self._plan.cut(n_ticks)
 
+    def retime(self, plan: Plan) -> None:
+        """Take the plan's ticks where `plan` has them; its end stays as it was cut."""
+        self._plan = plan.cut(self._plan.n_ticks)
+
     def cut_now(self) -> None:
         """End the plan with the tick that is due."""
-        self.cut(self._plan.nearest_tick(self._clock.now_ns()) + 1)
+        self.cut(self._plan.nearest_tick(self._timeline_ns()) + 1)
+
+    def _timeline_ns(self) -> int:
+        """Return the time on the timeline of the take's beginning, whatever the host's clock did since."""
+        return self._clock.now_ns() - self._device_clock.host_step_ns
 
     def abandon(self, complaint: str) -> None:
         """Stop waiting for the camera; what it delivered is still stored."""
         if not self._abandoned.is_set():
+            self.cut_short = self.cut_short or not self.grabbing_is_over.is_set()
             self._abandoned.set()
             self.complaints.append(complaint)
 
@@ -126,12 +150,12 @@ class Drain:
         try:
             work()
         except Exception as error:  # the operator must learn of it, whatever it is
+            self.cut_short = True
             self.complaints.append(f"{threading.current_thread().name}: {type(error).__name__}: {error}")
         (self.grabbing_is_over if threading.current_thread() is self._grabber else self.finished).set()
 
     def _grab_all(self) -> None:
-        keeper = NearestPerTick[Capture](self._plan)
-        device_clock = DeviceClock()
+        keeper = NearestPerTick[tuple[int, Capture]](self._plan)
         last: tuple[int, int] | None = None  # frame id, time
         n_silent = 0
         self._camera.start(self._plan.first_tick_ns)
@@ -140,7 +164,9 @@ class Drain:
                 capture = self._camera.grab(GRAB_TIMEOUT_S)
             except CameraError as error:
                 n_silent += 1
-                if n_silent == MAX_SILENT_GRABS or self._clock.now_ns() > self._plan.end_ns:
+                over = self._timeline_ns() > self._plan.end_ns
+                if n_silent == MAX_SILENT_GRABS or over:
+                    self.cut_short = not over
                     self.complaints.append(str(error))
                     break
                 continue
@@ -148,17 +174,19 @@ class Drain:
             self._grabbed_at_s = time.monotonic()
             self.counters.grabbed += 1
             plan = self._plan  # `cut` may replace it at any time
-            keeper.cut(plan.n_ticks)
-            t_ns = device_clock.host_ns(capture.device_time_ns, capture.host_time_ns)
+            keeper.retime(plan)
+            t_ns = self._device_clock.host_ns(
+                capture.device_time_ns, capture.host_time_ns, frame_id=capture.frame_id
+            )
             in_plan = 0 <= plan.nearest_tick(t_ns) < plan.n_ticks
             if last is not None and (n_absent := _absent_in_plan(plan, last, (capture.frame_id, t_ns))):
                 self.counters.lose("sensor", n_absent)
             last = (capture.frame_id, t_ns)
             if self._keep == "all":
                 if in_plan:
-                    self._enqueue(Kept(plan.nearest_tick(t_ns), capture))
+                    self._enqueue(Kept(plan.nearest_tick(t_ns), (t_ns, capture)))
             else:
-                for kept in keeper.push(t_ns, capture):
+                for kept in keeper.push(t_ns, (t_ns, capture)):
                     self._enqueue(kept)
             if t_ns > plan.end_ns:
                 break
@@ -175,12 +203,15 @@ class Drain:
                 if last_look:
                     return None
 
-    def _enqueue(self, kept: Kept[Capture]) -> None:
+    def _enqueue(self, kept: Kept[tuple[int, Capture]]) -> None:
+        t_ns, capture = kept.item
         try:
-            self._queue.put(kept.item, block=self._wait_for_writer)
+            self._queue.put(capture, block=self._wait_for_writer)
         except queue.Full:
             self.counters.lose("queue")
         self.counters.tick = kept.tick
+        error_ms = (t_ns - self._plan.tick_ns(kept.tick)) / 1e6
+        self.counters.tick_error_ms += (error_ms - self.counters.tick_error_ms) / min(10, kept.tick + 1)
         self.counters.waiting = self._queue.qsize()
 
     def _store_all(self) -> None:
@@ -197,8 +228,11 @@ class Drain:
     def _store(self, capture: Capture) -> None:
         """Store one moment, or count why not."""
         try:
-            self._writer.append(capture.retrieve())
+            frames = capture.retrieve()
+            self._writer.append(frames)
             self.counters.kept += 1
+            if self._previewer is not None:
+                self._previewer.offer(frames)
         except OSError as error:
             self.counters.lose("disk")
             self._complain_once(f"cannot write: {error.strerror or error}")

@@ -1,20 +1,23 @@
-"""The wire between master and recorders: commands with acknowledgements, reports, and clock pings.
+"""The wire between master and recorders: commands with acknowledgements, status and previews, clock pings.
 
-Commands go over ROUTER (master) and DEALER (recorder), pings over a pair of their own with threads of their
-own. Everything binds to 127.0.0.1. A message that does not parse has no effect and is counted.
+The master binds three neighbouring ports: commands (ROUTER to the recorders' DEALER), pings (a pair of their
+own with threads of their own), status and previews (SUB to PUB). A message that does not parse, or that
+another than its sender's key carries, has no effect and is counted. messages.py says what the messages are.
 """
 
 import struct
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import zmq
-from pydantic import Field, ValidationError
 
-from ..config import StrictModel
 from ..errors import RecordError
+from .clock import Clock, MonotonicClock
+from .gate import Watch, watch_handshake
+from .keys import MasterKeys, RecorderKeys
+from .messages import PIECE_BYTES, Beat, Command, Heard, Report, parse_message
 
 PING = struct.Struct("<qq")  # sequence, t0
 PONG = struct.Struct("<qqqq")  # sequence, t0, t1, t2
@@ -23,154 +26,346 @@ PING_SPACING_S = 0.02
 PING_TIMEOUT_MS = 300
 BURST_EVERY_S = 2.0
 
-
-class Command(StrictModel):
-    """What the master tells a recorder to do.
-
-    Attributes
-    ----------
-    id : the same id twice is the same command; it is done once and acknowledged twice
-    deadline_ns : on the master's clock; a command that arrives later is refused
-    """
-
-    id: int = Field(ge=0)
-    do: Literal["open", "arm", "start", "stop", "quit", "stay"]
-    deadline_ns: int = Field(ge=0)
-    body: dict[str, Any] = Field(default_factory=dict)
-
-
-class Report(StrictModel):
-    """What a recorder tells the master.
-
-    Attributes
-    ----------
-    kind : "hello" when it is there, "beat" four times a second, "done" or "refused" to acknowledge command
-        `id`, "finished" when its files are closed
-    """
-
-    kind: Literal["hello", "beat", "done", "refused", "finished"]
-    id: int | None = None
-    body: dict[str, Any] = Field(default_factory=dict)
-
-
-M = TypeVar("M", Command, Report)
-
-
-def parse_message(payload: bytes, model: type[M]) -> M | None:
-    """Return the message in `payload`, or None if there is none."""
-    try:
-        return model.model_validate_json(payload)
-    except ValidationError:
-        return None
+STATUS, PREVIEW = b"status", b"preview"
+MAX_COMMAND_BYTES = 2**20
+MAX_STATUS_BYTES = 2**21
+MAX_PIECES = 32
+"""So many parts of files may wait at either end of the socket that carries them."""
+HEARTBEAT_MS = 1000
+"""ZeroMQ's own heartbeat: a dead connection is dropped and made anew; a hung process is not seen by it."""
+DEAD_MS = 3000
+RECONNECT_MS = 100
+RECONNECT_MAX_MS = 1000
+CONNECT_MS = 3000
+"""Where packets vanish, the system's own pauses between attempts to connect grow to half a minute."""
+RETRY_REFUSED_S = 1.0
+FREE_PORTS_FROM = 61_000
+"""Above those that Linux gives to sockets that connect: one that tries again and again where nobody listens
+could otherwise be given the very port that it connects to, and meet itself."""
 
 
 class MasterLink:
-    """The master's end; used by one thread. Pings are answered by a thread of their own."""
+    """The master's end; used by one thread. Pings are answered by a thread of their own.
 
-    def __init__(self, *, host: str = "127.0.0.1") -> None:
+    Parameters
+    ----------
+    host : the address to bind to
+    port : of the commands; 0 takes a free one
+    neighbors : pings and status take the two ports after it; otherwise any free ones
+    keys : CURVE keys; without them `host` must be this machine's loopback
+    on_refusal : told in one line when a peer with an unknown key is refused
+
+    Raises
+    ------
+    RecordError
+        Another program, such as another master, listens there.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        neighbors: bool = True,
+        keys: MasterKeys | None = None,
+        on_refusal: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.n_malformed = 0
+        self._keys = keys
+        self._host, self._port = host, port if neighbors else 0
         self._context = zmq.Context()
-        self._router = self._context.socket(zmq.ROUTER)
-        self._router.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._router.setsockopt(zmq.LINGER, 200)
-        self.address = f"tcp://{host}:{self._router.bind_to_random_port(f'tcp://{host}')}"
-        pings = self._context.socket(zmq.ROUTER)
-        pings.setsockopt(zmq.LINGER, 0)
-        self.ping_address = f"tcp://{host}:{pings.bind_to_random_port(f'tcp://{host}')}"
+        self._gate = keys.gate(self._context, on_refusal) if keys is not None else None
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._answer_pings, args=(pings,), name="pings", daemon=True)
+        self._sockets: list[zmq.Socket] = []
+        try:
+            self._router, command_port = self._bind(zmq.ROUTER, host, port, max_bytes=MAX_COMMAND_BYTES)
+            next_port = port if neighbors else 0
+            pings, self.ping_port = self._bind(zmq.ROUTER, host, next_port and port + 1, max_bytes=1024)
+            self._sub, self.status_port = self._bind(zmq.SUB, host, next_port and port + 2, MAX_STATUS_BYTES)
+        except BaseException:
+            self._end()
+            raise
+        self.address = f"tcp://{_bracketed(host)}:{command_port}"
+        self._poller = zmq.Poller()
+        self._poller.register(self._router, zmq.POLLIN)
+        self._poller.register(self._sub, zmq.POLLIN)
+        self._sockets.remove(pings)  # from here on its thread's
+        self._thread = threading.Thread(
+            target=answer_pings, args=(pings, self._closing, MonotonicClock()), name="pings", daemon=True
+        )
         self._thread.start()
 
-    def send(self, recorder: str, command: Command) -> None:
-        """Send a command; raises RecordError if the recorder is not connected."""
+    def send(self, peer: str, command: Command) -> None:
+        """Send a command to a peer that was heard; raises RecordError if it is not connected."""
         try:
-            self._router.send_multipart([recorder.encode(), command.model_dump_json().encode()])
+            self._router.send_multipart([peer.encode(), command.model_dump_json().encode()], zmq.NOBLOCK)
         except zmq.ZMQError as error:
-            raise RecordError(f"recorder {recorder!r} cannot be reached ({error})") from error
+            raise RecordError(f"recorder {peer.split('.')[0]!r} cannot be reached ({error})") from error
 
-    def receive(self, timeout_s: float) -> list[tuple[str, Report]]:
-        """Return the reports that came within `timeout_s`; as soon as there is one."""
-        reports = []
-        timeout_ms = round(timeout_s * 1000)
-        while self._router.poll(timeout_ms):
-            timeout_ms = 0
-            parts = self._router.recv_multipart()
-            report = parse_message(parts[1], Report) if len(parts) == 2 else None
-            if report is None:
-                self.n_malformed += 1
-            else:
-                reports.append((parts[0].decode(errors="replace"), report))
-        return reports
+    def receive(self, timeout_s: float) -> list[Heard]:
+        """Return what came within `timeout_s`; as soon as there is something."""
+        heard: list[Heard] = []
+        ready = dict(self._poller.poll(round(timeout_s * 1000)))
+        for socket, read in ((self._router, self._read_report), (self._sub, self._read_status)):
+            if socket not in ready:
+                continue
+            for frames in _drain(socket):
+                message = read(frames)
+                if message is None:
+                    self.n_malformed += 1
+                else:
+                    heard.append(message)
+        return heard
+
+    def bind_files(self) -> tuple[zmq.Socket, int]:
+        """Return a ROUTER socket for the recorders' files, on the port after the others, and its port.
+
+        It is used by the link's thread, and closed with the link. Raises RecordError if the port is taken.
+        """
+        port = self._port and self._port + 3
+        return self._bind(zmq.ROUTER, self._host, port, PIECE_BYTES + 4096, queue=MAX_PIECES)
+
+    def is_from(self, frame: zmq.Frame, name: str) -> bool:
+        """Whether the key of recorder `name` carried a frame; without keys everyone is who it says it is."""
+        return self._keys is None or self._keys.name_of(frame) == name
 
     def close(self) -> None:
-        """Close all sockets and end the thread."""
+        """Close all sockets and end the threads; what was sent is given a moment to leave."""
         self._closing.set()
         self._thread.join()
-        self._router.close()
+        self._end()
+
+    def _end(self) -> None:
+        for socket in self._sockets:
+            socket.close()
+        if self._gate is not None:
+            self._gate.close()
         self._context.term()
 
-    def _answer_pings(self, socket: zmq.Socket) -> None:
-        while not self._closing.is_set():
-            if not socket.poll(100):
-                continue
-            parts = socket.recv_multipart()
-            t1_ns = time.monotonic_ns()
-            if len(parts) == 2 and len(parts[1]) == PING.size:
-                socket.send_multipart([parts[0], parts[1] + struct.pack("<qq", t1_ns, time.monotonic_ns())])
-        socket.close()
+    def _bind(
+        self, kind: int, host: str, port: int, max_bytes: int, *, queue: int = 1000
+    ) -> tuple[zmq.Socket, int]:
+        socket = self._context.socket(kind)
+        self._sockets.append(socket)
+        socket.setsockopt(zmq.LINGER, 500 if kind == zmq.ROUTER else 0)
+        socket.setsockopt(zmq.MAXMSGSIZE, max_bytes)
+        socket.setsockopt(zmq.RCVHWM, queue)
+        socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, DEAD_MS)
+        if ":" in host:
+            socket.setsockopt(zmq.IPV6, 1)
+        if kind == zmq.ROUTER:
+            socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+            socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a recorder that connects anew is still itself
+        else:
+            socket.setsockopt(zmq.SUBSCRIBE, b"")
+        if self._keys is not None:
+            self._keys.secure(socket)
+        if self._gate is not None:
+            self._gate.watch(socket)
+        where = f"tcp://{_bracketed(host)}"
+        try:
+            if not port:
+                return socket, socket.bind_to_random_port(where, min_port=FREE_PORTS_FROM)
+            socket.bind(f"{where}:{port}")
+        except zmq.ZMQError as error:
+            raise RecordError(
+                f"wanted to listen at {where}:{port}, could not ({error}); another master, or another program, "
+                f"may be there: end it, or give the rig another [master] host or port"
+            ) from error
+        return socket, port
+
+    def _read_report(self, frames: list[zmq.Frame]) -> Heard | None:
+        if len(frames) != 2:
+            return None
+        report = parse_message(frames[1].bytes, Report)
+        return self._from(frames[0].bytes, frames[1], report)
+
+    def _read_status(self, frames: list[zmq.Frame]) -> Heard | None:
+        if len(frames) == 3 and frames[0].bytes == STATUS:
+            return self._from(frames[1].bytes, frames[2], parse_message(frames[2].bytes, Beat))
+        if len(frames) == 4 and frames[0].bytes == PREVIEW:
+            heard = self._from(frames[1].bytes, frames[2], frames[2].bytes)
+            return None if heard is None else heard.with_picture(frames[3].bytes)
+        return None
+
+    def _from(self, peer: bytes, frame: zmq.Frame, message: Report | Beat | bytes | None) -> Heard | None:
+        """Return a message with its sender, if that is who it says it is."""
+        if message is None:
+            return None
+        try:
+            name, _, instance = peer.decode("ascii").partition(".")
+        except UnicodeDecodeError:
+            return None
+        if not name or not instance or (self._keys is not None and self._keys.name_of(frame) != name):
+            return None
+        return Heard(peer.decode("ascii"), name, message)
 
 
 class RecorderLink:
-    """A recorder's end; used by one thread."""
+    """A recorder's end. Commands are one thread's; statuses and previews may be sent from any.
 
-    def __init__(self, name: str, *, master: str) -> None:
+    Parameters
+    ----------
+    peer : name and instance, "kinect.5f3a"
+    master : its address
+    keys : CURVE keys
+    on_refusal : told in one line, from another thread, why a master that answers is none for this recorder
+
+    Raises
+    ------
+    RecordError
+        `master` is no address.
+    """
+
+    def __init__(
+        self,
+        peer: str,
+        *,
+        master: str,
+        keys: RecorderKeys | None = None,
+        on_refusal: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.n_malformed = 0
         self.context = zmq.Context()
-        self._dealer = self.context.socket(zmq.DEALER)
-        self._dealer.setsockopt(zmq.IDENTITY, name.encode())
-        self._dealer.setsockopt(zmq.LINGER, 1000)
-        try:
-            self._dealer.connect(master)
-        except zmq.ZMQError as error:
-            self._dealer.close()
-            self.context.term()
-            raise RecordError(
-                f"wanted the master's address like tcp://127.0.0.1:5555, found {master!r}"
-            ) from error
+        self._peer = peer.encode("ascii")
+        self._master = master
+        self._keys = keys
+        self._pub: zmq.Socket | None = None
+        self._pub_lock = threading.Lock()
+        self._on_refusal = on_refusal
+        self._refused_s: float | None = None
+        self._dealer, self._watch = self._connect()
 
-    def send(self, report: Report) -> None:
-        """Send a report; it waits while the master cannot be reached, and is dropped when too many do."""
+    def address_of(self, port: int) -> str:
+        """Return the address of another port of the master."""
+        return f"{self._master.rpartition(':')[0]}:{port}"
+
+    def publish_to(self, port: int) -> None:
+        """Send statuses and previews to this port of the master from now on."""
+        pub = self._socket(zmq.PUB)
+        pub.setsockopt(zmq.LINGER, 0)
+        pub.setsockopt(zmq.SNDHWM, 20)
+        pub.connect(self.address_of(port))
+        with self._pub_lock:
+            if self._pub is not None:
+                self._pub.close()
+            self._pub = pub
+
+    def send(self, report: Report) -> bool:
+        """Send a report; return whether it left. While the master cannot be reached nothing leaves."""
         try:
             self._dealer.send(report.model_dump_json().encode(), zmq.NOBLOCK)
         except zmq.Again:
-            return
+            return False
+        return True
+
+    def send_beat(self, beat: Beat) -> None:
+        """Publish the status; nobody may hear it."""
+        self._publish([STATUS, self._peer, beat.model_dump_json().encode()])
+
+    def send_preview(self, head: bytes, jpeg: bytes) -> None:
+        """Publish a preview; nobody may see it."""
+        self._publish([PREVIEW, self._peer, head, jpeg])
 
     def receive(self, timeout_s: float) -> Command | None:
         """Return the next command, or None if none came within `timeout_s`."""
         if not self._dealer.poll(round(timeout_s * 1000)):
+            self._try_anew()
             return None
-        command = parse_message(self._dealer.recv(), Command)
+        frames = self._dealer.recv_multipart()
+        command = parse_message(frames[0], Command) if len(frames) == 1 else None
         self.n_malformed += command is None
         return command
 
+    def pinger(self, port: int, *, clock: Clock, on_ping: "OnPing") -> "Pinger":
+        """Return a running pinger to this port of the master."""
+        return Pinger(
+            self.context, address=self.address_of(port), clock=clock, on_ping=on_ping, keys=self._keys
+        )
+
+    def connect_files(self, port: int) -> zmq.Socket:
+        """Return a socket to the master's port for files; whoever gets it closes it, before the link."""
+        socket = self._socket(zmq.DEALER)
+        socket.setsockopt(zmq.IDENTITY, self._peer)
+        socket.setsockopt(zmq.LINGER, 500)
+        socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.setsockopt(zmq.SNDHWM, MAX_PIECES)
+        socket.connect(self.address_of(port))
+        return socket
+
     def close(self) -> None:
-        """Close the socket, once what was sent has left or a second is over."""
+        """Close the sockets, once what was sent has left or a second is over."""
+        with self._pub_lock:
+            if self._pub is not None:
+                self._pub.close()
+                self._pub = None
+        self._watch.close()
         self._dealer.close()
         self.context.term()
+
+    def _connect(self) -> tuple[zmq.Socket, Watch]:
+        dealer = self._socket(zmq.DEALER)
+        dealer.setsockopt(zmq.IDENTITY, self._peer)
+        dealer.setsockopt(zmq.LINGER, 1000)
+        dealer.setsockopt(zmq.IMMEDIATE, 1)  # what cannot leave now is said anew later, not queued
+        watch = watch_handshake(dealer, self._on_refusal)
+        try:
+            dealer.connect(self._master)
+        except zmq.ZMQError as error:
+            watch.close()
+            dealer.close()
+            self.context.term()
+            raise RecordError(
+                f"wanted the master's address like tcp://127.0.0.1:5555, found {self._master!r}"
+            ) from error
+        return dealer, watch
+
+    def _try_anew(self) -> None:
+        """Connect by a new socket where the last was refused for good: another master may be there by now."""
+        if not self._watch.refused.is_set():
+            return
+        now_s = time.monotonic()
+        if self._refused_s is None:
+            self._refused_s = now_s
+        elif now_s - self._refused_s > RETRY_REFUSED_S:
+            self._refused_s = None
+            self._watch.close()
+            self._dealer.close(linger=0)
+            self._dealer, self._watch = self._connect()
+
+    def _publish(self, parts: list[bytes]) -> None:
+        with self._pub_lock:
+            if self._pub is not None:
+                self._pub.send_multipart(parts, zmq.NOBLOCK)
+
+    def _socket(self, kind: int) -> zmq.Socket:
+        return _client(self.context, kind, self._keys)
+
+
+OnPing = Callable[[int, int, int, int], None]
 
 
 class Pinger:
     """A thread that measures a recorder's clock against the master's in bursts, until told to stop."""
 
     def __init__(
-        self, context: zmq.Context, *, address: str, on_ping: Callable[[int, int, int, int], None]
+        self,
+        context: zmq.Context,
+        *,
+        address: str,
+        on_ping: OnPing,
+        clock: Clock | None = None,
+        keys: RecorderKeys | None = None,
     ) -> None:
         self.measured = threading.Event()
         """Set when the first burst is over, whether or not it was answered."""
         self._on_ping = on_ping
+        self._clock = clock or MonotonicClock()
         self._stopping = threading.Event()
-        self._socket = context.socket(zmq.DEALER)
+        self._socket = _client(context, zmq.DEALER, keys)
         self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.IMMEDIATE, 1)
         self._socket.connect(address)
         self._thread = threading.Thread(target=self._run, name="pings", daemon=True)
         self._thread.start()
@@ -193,16 +388,63 @@ class Pinger:
         self._socket.close()
 
     def _ping(self, sequence: int) -> None:
+        if not self._socket.poll(PING_TIMEOUT_MS, zmq.POLLOUT):  # the master is out of reach
+            return
         try:
-            self._socket.send(PING.pack(sequence, time.monotonic_ns()), zmq.NOBLOCK)
-        except zmq.Again:  # the master is gone and the queue to it is full
+            self._socket.send(PING.pack(sequence, self._clock.now_ns()), zmq.NOBLOCK)
+        except zmq.Again:
             return
         while self._socket.poll(PING_TIMEOUT_MS):
-            answer = self._socket.recv()
-            t3_ns = time.monotonic_ns()
-            if len(answer) != PONG.size:
+            answer = self._socket.recv_multipart()
+            t3_ns = self._clock.now_ns()
+            if len(answer) != 1 or len(answer[0]) != PONG.size:
                 continue
-            found, t0_ns, t1_ns, t2_ns = PONG.unpack(answer)
+            found, t0_ns, t1_ns, t2_ns = PONG.unpack(answer[0])
             if found == sequence:  # an answer to an earlier ping came too late to be of use
                 self._on_ping(t0_ns, t1_ns, t2_ns, t3_ns)
                 return
+
+
+def answer_pings(socket: zmq.Socket, closing: threading.Event, clock: Clock) -> None:
+    """Answer pings on a ROUTER socket until `closing` is set; then close it."""
+    while not closing.is_set():
+        if not socket.poll(100):
+            continue
+        parts = socket.recv_multipart()
+        t1_ns = clock.now_ns()
+        if len(parts) == 2 and len(parts[1]) == PING.size:
+            try:
+                stamps = struct.pack("<qq", t1_ns, clock.now_ns())
+                socket.send_multipart([parts[0], parts[1] + stamps], zmq.NOBLOCK)
+            except zmq.ZMQError:  # who asked has gone
+                continue
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.close()
+
+
+def _client(context: zmq.Context, kind: int, keys: RecorderKeys | None) -> zmq.Socket:
+    """Return a socket that connects, and connects again whenever the connection is lost."""
+    socket = context.socket(kind)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, DEAD_MS)
+    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+    socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_COMMAND_BYTES)
+    socket.setsockopt(zmq.IPV6, 1)
+    if keys is not None:
+        keys.secure(socket)
+    return socket
+
+
+def _drain(socket: zmq.Socket) -> Iterator[list[zmq.Frame]]:
+    """Yield the messages that wait at a socket, at most a thousand so that others have their turn."""
+    for _ in range(1000):
+        try:
+            yield cast(list[zmq.Frame], socket.recv_multipart(zmq.NOBLOCK, copy=False))
+        except zmq.Again:
+            return
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

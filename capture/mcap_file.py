@@ -36,6 +36,8 @@ def _preamble() -> bytes:
 
 PREAMBLE = _preamble()
 """The first bytes of every file."""
+DATA_END = HEAD.pack(Opcode.DATA_END, 4) + bytes(4)
+"""The record between the last message and the index; it carries no checksum, each chunk has its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +160,7 @@ class McapWriter:
             The disk refused; the file ends with the last message, and `mavfer recover` adds the index.
         """
         if not self._has_index:
-            builder = RecordBuilder()
-            records.DataEnd(0).write(builder)
-            end = builder.end()
-            self._write(end + self._summary(self._size + len(end)))
+            self._write(DATA_END + self._summary(self._size + len(DATA_END)))
             self._has_index = True
         os.fsync(self._file.fileno())
 

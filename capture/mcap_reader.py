@@ -18,6 +18,7 @@ from ..errors import SessionError
 from .mcap_file import (
     CHUNK,
     CHUNK_INDEX,
+    DATA_END,
     FOOTER,
     HEAD,
     MAGIC,
@@ -56,6 +57,7 @@ class McapReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._map = map_file(path)
+        self._data_end = 0
         self.channels: dict[int, Channel] = {}
         self.rows: NDArray[np.void] = self._read_index()
 
@@ -71,15 +73,11 @@ class McapReader:
 
     def _read_index(self) -> NDArray[np.void]:
         view = self._map
-        end = len(view) - len(MAGIC)
-        at = end - FOOTER.size
-        if at < len(MAGIC) or view[: len(MAGIC)] != MAGIC or view[end:] != MAGIC:
+        start = summary_start(view)
+        if start is None:
             raise self._torn()
-        opcode, length, start, _, crc = FOOTER.unpack_from(view, at)
-        if (opcode, length) != (Opcode.FOOTER, 20) or not len(MAGIC) <= start <= at:
-            raise self._torn()
-        if zlib.crc32(memoryview(view)[start : end - 4]) != crc:
-            raise self._torn()
+        self._data_end = start
+        at = len(view) - len(MAGIC) - FOOTER.size
         rows = []
         for opcode, body, _ in walk(view, start, at):
             if opcode == Opcode.CHUNK_INDEX:
@@ -105,7 +103,7 @@ class McapReader:
             at = end + len(index)
             if self._map[end:at] != index:
                 return False
-        return True
+        return self._map[at : self._data_end] == DATA_END
 
     def close(self) -> None:
         """Let the file go; the rows stay."""
@@ -134,6 +132,18 @@ def map_file(path: Path) -> mmap.mmap | bytes:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise SessionError(f"wanted an MCAP file, could not read it ({error.strerror}): {path}") from error
+
+
+def summary_start(view: mmap.mmap | bytes) -> int | None:
+    """Return where the index at a file's end begins, or None if there is none whose checksum holds."""
+    end = len(view) - len(MAGIC)
+    at = end - FOOTER.size
+    if at < len(MAGIC) or view[: len(MAGIC)] != MAGIC or view[end:] != MAGIC:
+        return None
+    opcode, length, start, _, crc = FOOTER.unpack_from(view, at)
+    if (opcode, length) != (Opcode.FOOTER, 20) or not len(MAGIC) <= start <= at:
+        return None
+    return start if zlib.crc32(memoryview(view)[start : end - 4]) == crc else None
 
 
 def walk(view: mmap.mmap | bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -3,6 +3,7 @@
 Not to be confused with `calibration.toml`, which says where the mounted cameras look.
 """
 
+import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,39 @@ from ..errors import ConfigError
 from .simulated.scene import SceneSettings
 
 RecorderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$")]
+RESERVED_NAMES = ("master",)
+
+
+LOOPBACK = ("127.0.0.1", "localhost")
+
+
+class SkewSettings(StrictModel):
+    """A clock that is wrong on purpose, to try a rig out: a recorder sees its machine's clock through it.
+
+    Attributes
+    ----------
+    offset_s, drift_ppm : what it reads more, and gains
+    step_at_s, step_s : when, after the recorder began, it jumps, and by how much
+    """
+
+    offset_s: float = 0.0
+    drift_ppm: float = Field(default=0.0, ge=-10_000, le=10_000)
+    step_at_s: float | None = Field(default=None, gt=0)
+    step_s: float = 0.0
+
+
+class MasterSettings(StrictModel):
+    """The `[master]` table: where the recorders of other machines find the master.
+
+    Attributes
+    ----------
+    host : the operator's machine, as the recorders' machines reach it; the master binds to this address
+    port : of the commands; clock pings use the next, status and previews the one after, files the fourth
+    """
+
+    host: Host = "127.0.0.1"
+    port: int = Field(default=5570, ge=1024, le=65_532)
 
 
 class RecorderSettings(StrictModel):
@@ -21,21 +55,35 @@ class RecorderSettings(StrictModel):
     Attributes
     ----------
     host : the machine that the camera is plugged into
+    spawn : on 127.0.0.1 the master starts the recorder itself, and it writes into the session's folder;
+        false if it waits there as it would on another machine
     camera : "simulated_kinect" and "simulated_a65" need no hardware; "video" plays a file as a color camera
     path : the file of a "video" camera, relative to the rig file
+    folder : where a recorder that waits keeps its sessions; relative to where it was started
     queue_length : kept frames that may wait for the disk; one more and a frame is dropped and counted
+    skew : a wrong clock to try out
     """
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     camera: Literal["simulated_kinect", "simulated_a65", "video"]
     path: Path | None = None
+    spawn: bool = True
+    folder: Path = Path("sessions")
     queue_length: int = Field(default=32, ge=1, le=10_000)
+    skew: SkewSettings | None = None
 
     @model_validator(mode="after")
     def _video_has_a_path(self) -> "RecorderSettings":
         if (self.camera == "video") != (self.path is not None):
             raise ValueError('camera = "video" needs a path, and no other camera takes one')
+        if self.skew is not None and not self.simulated:
+            raise ValueError("skew wants a simulated camera: no real clock is made wrong")
         return self
+
+    @property
+    def spawned(self) -> bool:
+        """Whether the master starts the recorder itself."""
+        return self.spawn and self.host in LOOPBACK
 
     @property
     def simulated(self) -> bool:
@@ -51,7 +99,12 @@ class Rig(StrictModel):
     name : stands in every session and calibration, so that they can be matched
     fps : ticks of the plan per second
     keep : "nearest" stores the frame nearest to each tick, "all" every frame that the sensors make
+    color : "jpeg" (quality 95), "lossless" (eight times the disk), or "device", as the camera sends it
     segment_mb : a recorder starts a new file when the one it writes has reached this size
+    reserve_mb : a take does not begin if it would leave less of a disk free, and ends when less than a tenth
+        of it is left
+    keys : the folder of the lab's keys, relative to the rig file; without it everything stays on 127.0.0.1
+    master : where recorders find the master; without it the master starts all recorders itself
     recorders : by name; the name is also that of the recorder's files
     simulated : the scene in front of the simulated cameras
     """
@@ -59,9 +112,34 @@ class Rig(StrictModel):
     name: str = Field(default="rig", min_length=1, max_length=64)
     fps: float = Field(default=10.0, gt=0, le=120)
     keep: Literal["nearest", "all"] = "nearest"
+    color: Literal["jpeg", "lossless", "device"] = "jpeg"
     segment_mb: int = Field(default=1024, ge=1, le=65_536)
+    reserve_mb: int = Field(default=1024, ge=1, le=1_048_576)
+    keys: Path | None = None
+    master: MasterSettings | None = None
     recorders: dict[RecorderName, RecorderSettings] = Field(min_length=1)
     simulated: SceneSettings | None = None
+
+    @model_validator(mode="after")
+    def _is_reachable(self) -> "Rig":
+        for name in RESERVED_NAMES:
+            if name in self.recorders:
+                raise ValueError(f"recorders wants other names than {name!r}, which is the master's own")
+        waiting = [name for name, settings in self.recorders.items() if not settings.spawned]
+        if waiting and self.master is None:
+            raise ValueError(
+                f"recorders.{waiting[0]} wants a [master] table that says where the recorder finds the "
+                f"master, found none"
+            )
+        remote = [name for name in waiting if self.recorders[name].host not in LOOPBACK]
+        exposed = self.master is not None and self.master.host not in LOOPBACK
+        if (remote or exposed) and self.keys is None:
+            raise ValueError(
+                "a rig over the network wants keys = FOLDER (`mavfer keys new` makes them), found none"
+            )
+        if self.master is not None and self.is_virtual:
+            raise ValueError('simulated.clock = "virtual" wants no [master]: its recorders share a machine')
+        return self
 
     @property
     def scene(self) -> SceneSettings:
@@ -94,10 +172,35 @@ def read_rig(path: Path) -> Rig:
             recorders[name] = settings
             continue
         file = (path.parent / settings.path).resolve()
-        if not file.is_file():
+        if settings.spawned and not file.is_file():
             raise ConfigError(f"recorders.{name}.path wants a video file, found none at {file}: {path}")
         recorders[name] = settings.model_copy(update={"path": file})
-    return rig.model_copy(update={"recorders": recorders})
+    keys = None if rig.keys is None else (path.parent / rig.keys).resolve()
+    return rig.model_copy(update={"recorders": recorders, "keys": keys})
+
+
+def parse_rig(text: str, *, where: str) -> Rig:
+    """Return the rig in the text of a rig file whose paths are absolute; raises ConfigError as `read_rig`."""
+    try:
+        return parse(tomllib.loads(text), Rig, where=where)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"wanted TOML, found a syntax error: {error}: {where}") from error
+
+
+def change_scene(rig: Rig, changes: dict[str, object], *, where: object) -> Rig:
+    """Return the rig with some of its simulated scene's settings replaced.
+
+    Raises
+    ------
+    ConfigError
+        A value is out of range, or the rig has no simulated camera.
+    """
+    if not changes:
+        return rig
+    if not rig.is_simulated:
+        raise ConfigError(f"{', '.join(changes)} can be set for a simulated rig only; this is none: {where}")
+    scene = parse(rig.scene.model_dump() | changes, SceneSettings, where="the command line")
+    return parse(rig.model_dump() | {"simulated": scene}, Rig, where=str(where))
 
 
 def simulated_rig_file(*, name: str = "simulated", fps: float = 10.0) -> str:
@@ -118,9 +221,15 @@ name = {tomlkit.string(name).as_string()}      # stands in every session and cal
 fps = {fps:.12g}                # ticks per second; the sensors themselves run at 30
 keep = "nearest"        # the frame nearest to each tick; "all" keeps every frame of the sensors
 segment_mb = 1024       # a recorder starts a new file at this size
+reserve_mb = 1024       # a take that would leave less than this on a disk is refused
+# keys = "keys"         # the lab's keys (`mavfer keys new`), wanted as soon as a recorder has another host
+
+# [master]              # where recorders on other machines find this one
+# host = "192.168.1.10"
+# port = 5570           # and the three ports after it
 
 [recorders.kinect]      # one process per table; the name is also that of its files
-host = "127.0.0.1"
+host = "127.0.0.1"      # on another machine, `mavfer recorder kinect --rig rig.toml` waits for the master
 camera = "simulated_kinect"   # color, depth, infrared
 
 [recorders.thermal]

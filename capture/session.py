@@ -13,20 +13,34 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..config import StrictModel, read_toml
 from ..errors import ConfigError, SessionError
 from ..output import new_file
 from .mcap_file import Channel
 from .mcap_reader import McapReader
-from .payload import CLOCK, COUNTERS, decode, decode_json, spec_of_channel
+from .payload import (
+    CLOCK,
+    COUNTERS,
+    EVENTS,
+    HEADER,
+    MARKERS,
+    codec_of_channel,
+    decode,
+    decode_json,
+    spec_of_channel,
+)
+from .protocol import Consent, Protocol
 from .rig import Rig
+from .status import Marker
 from .streams import Frame, Stream, StreamSpec
 from .trigger import Plan
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RECORD_NAME = "session.toml"
+MASTER = "master"
+"""Under this name the master writes its own file; no recorder may have it."""
 PSEUDONYM = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
@@ -36,7 +50,10 @@ class RecorderRecord(StrictModel):
     Attributes
     ----------
     camera, host : as in the rig file
-    boot_id : the epoch of the recorder's monotonic clock; times of two epochs cannot be compared
+    boot_id : the epoch of the recorder's monotonic clock as the take began; times of two epochs cannot be
+        compared, and each file's header says of which it is
+    folder : where the files lie on a recorder's own machine; "" where they were written into the session
+    software : versions on the recorder's machine
     fps : frames per second that the sensor makes by itself
     streams : what the camera delivers
     nodes : the camera's settings as read back
@@ -50,6 +67,8 @@ class RecorderRecord(StrictModel):
     camera: str
     host: str = "127.0.0.1"
     boot_id: str = ""
+    folder: str = ""
+    software: dict[str, str] = Field(default_factory=dict)
     fps: float | None = None
     streams: tuple[Stream, ...]
     nodes: dict[str, bool | int | float | str] = Field(default_factory=dict)
@@ -63,6 +82,23 @@ class RecorderRecord(StrictModel):
         return sum(self.frames_lost.values())
 
 
+class MasterRecord(StrictModel):
+    """The master of a take: where it listened, on which machine, and the epoch of the plan's clock.
+
+    Attributes
+    ----------
+    address : where recorders find it; a new master that rejoins them listens there again
+    boot_id : the epoch of its monotonic clock, which the plan and the markers are on
+    host : the machine's name
+    files : names of its own MCAP files, in order: markers, events
+    """
+
+    address: str
+    boot_id: str
+    host: str = ""
+    files: tuple[str, ...] = ()
+
+
 class SessionRecord(StrictModel):
     """The content of `session.toml`.
 
@@ -74,24 +110,43 @@ class SessionRecord(StrictModel):
     simulated : whether any stream was rendered and not filmed
     state : "recording" until the take ends; "stopped" by the operator before the plan's end; "failed" when a
         recorder was lost; "recovered" when `mavfer recover` closed it
+    consent : where the signed form lies, and what it allows
+    protocol : what the subject was asked to do
+    operator : a pseudonym or initials
+    notes : free words
     plan : what was carried out, on the master's clock; shorter than planned if the take ended early
     n_ticks_planned : ticks that the take was to have
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     id: str = Field(min_length=1)
     subject: str = Field(pattern=PSEUDONYM)
     rig: str
     simulated: bool
     state: Literal["recording", "complete", "stopped", "failed", "recovered"]
     started_utc: str
-    consent: str | None = None
-    protocol: str | None = None
+    consent: Consent | None = None
+    protocol: Protocol | None = None
+    operator: str = Field(default="", max_length=200)
+    notes: str = Field(default="", max_length=20_000)
     plan: Plan
     n_ticks_planned: int | None = None
     software: dict[str, str] = Field(default_factory=dict)
+    master: MasterRecord | None = None
     recorders: dict[str, RecorderRecord]
     settings: Rig | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_schema_1(cls, table: object) -> object:
+        """Take a record of schema 1, in which consent and protocol were bare words."""
+        if not isinstance(table, dict) or table.get("schema_version") != 1:
+            return table
+        words = {"consent": "reference", "protocol": "name"}
+        named = {key: {words[key]: table[key]} for key in words if table.get(key)}
+        return (
+            {key: value for key, value in table.items() if key not in words} | {"schema_version": 2} | named
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +231,8 @@ class Session:
         for reader, rows in messages:
             if 0 <= left < len(rows):
                 row = rows[left]
-                pixels = decode(reader.payload(row), self.spec(stream))
+                codec = codec_of_channel(reader.channels[int(row["channel"])])
+                pixels = decode(reader.payload(row), self.spec(stream), codec)
                 return Frame(stream, pixels, int(row["publish_ns"]), int(row["log_ns"]), int(row["sequence"]))
             left -= len(rows)
         n_frames = sum(len(rows) for _, rows in messages)
@@ -201,6 +257,27 @@ class Session:
         """Return the counters that a recorder stored once a second, oldest first."""
         return list(self._tables(recorder, COUNTERS))
 
+    def events(self, recorder: str) -> list[dict]:
+        """Return what a recorder, or "master", told of things that went wrong or changed, oldest first."""
+        return list(self._tables(recorder, EVENTS))
+
+    def markers(self) -> tuple[Marker, ...]:
+        """Return the moments that were named during the take, oldest first; times are the master's."""
+        if self.record.master is None or not self.record.master.files:
+            return ()
+        markers = [Marker(**table) for table in self._tables(MASTER, MARKERS)]
+        return tuple(sorted(markers, key=lambda marker: marker.t_ns))  # one may be told late
+
+    def boot_ids(self, recorder: str) -> tuple[str, ...]:
+        """Return the epoch of the recorder's clock in each of its files; they are those of the record where
+        a file does not say.
+        """
+        found = []
+        for reader, rows in self._messages(recorder, HEADER.topic):
+            header = decode_json(reader.payload(rows[0])) if len(rows) else {}
+            found.append(str(header.get("boot_id", self.record.recorders[recorder].boot_id)))
+        return tuple(found)
+
     def _tables(self, recorder: str, channel: Channel) -> Iterator[dict]:
         for reader, rows in self._messages(recorder, channel.topic):
             for row in rows:
@@ -220,7 +297,9 @@ class Session:
     def _readers(self, recorder: str) -> tuple[McapReader, ...]:
         if recorder not in self._files:
             try:
-                names = self.record.recorders[recorder].files
+                master = self.record.master
+                own = master.files if master is not None and recorder == MASTER else None
+                names = self.record.recorders[recorder].files if own is None else own
             except KeyError:
                 known = ", ".join(self.record.recorders)
                 raise SessionError(
@@ -240,9 +319,21 @@ def require_pseudonym(subject: str) -> None:
 
 def require_text(record: SessionRecord) -> None:
     """Raise ConfigError if a word of the record holds bytes that are no text, and that no file could hold."""
-    for key, words in record.model_dump(include={"consent", "protocol", "rig"}).items():
-        if words is not None and words != words.encode(errors="replace").decode():
+    for key, words in _words(record.model_dump(mode="python", exclude={"settings"})):
+        if words != words.encode(errors="replace").decode():
             raise ConfigError(f"{key} wants text in UTF-8, found {words!r}")
+
+
+def _words(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (key, word) of every word in a nested table."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _words(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _words(inner, key)
 
 
 def read_record(path: Path) -> SessionRecord:
@@ -279,7 +370,7 @@ def open_session(path: Path | str) -> Session:
     if record.state == "recording":
         raise SessionError(f"the take was never finished; run `mavfer recover {path}` first: {path}")
     session = Session(path, record)
-    for name in record.recorders:
+    for name in (*record.recorders, *((MASTER,) if record.master is not None else ())):
         session._readers(name)
     return session
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .locking import lock
 from .mcap_file import Channel, McapWriter
-from .payload import CLOCK, COUNTERS, HEADER, encode, encode_json, stream_channel
+from .payload import CLOCK, COUNTERS, HEADER, Color, encode, encode_json, stream_channel
 from .streams import Frame, StreamSpec
 
 SYNC_EVERY_S = 1.0
@@ -42,9 +42,10 @@ class SessionWriter:
     Parameters
     ----------
     folder : the session folder, which exists
-    recorder : the name of the files
+    recorder : the name of the files; where it has some already their numbers go on
     specs : the streams that may be appended
     segment_bytes : a new file is begun when the one being written has reached this size
+    color : how color is stored
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class SessionWriter:
         recorder: str,
         specs: Sequence[StreamSpec],
         segment_bytes: int = 2**30,
+        color: Color = "jpeg",
     ) -> None:
         self._folder = folder
         self._recorder = recorder
@@ -61,10 +63,13 @@ class SessionWriter:
         self._last_ns = 0
         self._segment_bytes = segment_bytes
         self._specs = {spec.stream: spec for spec in specs}
-        self._channels = {spec.stream: stream_channel(spec) for spec in specs}
+        self._color: Color = color
+        self._channels = {spec.stream: stream_channel(spec, color=color) for spec in specs}
         self._lock = threading.Lock()
         self._finished = threading.Event()
         self._files: list[str] = []
+        self._n_present = len(recorder_files(folder, recorder))
+        self._full_bytes = 0
         self._sync_error: OSError | None = None
         self._file = self._begin_file()
         self._sync_thread = threading.Thread(target=self._sync_every_second, name="sync", daemon=True)
@@ -88,7 +93,7 @@ class SessionWriter:
             The disk refused; what was written before stands.
         """
         for frame in frames:
-            payload = encode(frame, self._specs[frame.stream])
+            payload = encode(frame, self._specs[frame.stream], color=self._color)
             self._append(
                 self._channels[frame.stream],
                 payload,
@@ -97,14 +102,20 @@ class SessionWriter:
                 sequence=frame.frame_id,
             )
 
-    def add_ping(self, t0_ns: int, t1_ns: int, t2_ns: int, t3_ns: int) -> None:
-        """Write one ping exchange; its stamps are those of `Session.pings`."""
+    def add_ping(self, t0_ns: int, t1_ns: int, t2_ns: int, t3_ns: int, *, master_boot_id: str = "") -> None:
+        """Write one ping exchange; its stamps are those of `Session.pings`, the epoch is the master's."""
         stamps: dict[str, object] = {"t0_ns": t0_ns, "t1_ns": t1_ns, "t2_ns": t2_ns, "t3_ns": t3_ns}
+        if master_boot_id:
+            stamps["master_boot_id"] = master_boot_id
         self._append(CLOCK, encode_json(stamps), log_ns=t3_ns, publish_ns=t3_ns, sequence=0)
 
     def add_counters(self, counters: dict[str, object], *, now_ns: int) -> None:
         """Write how many frames were kept and lost until now."""
         self._append(COUNTERS, encode_json(counters), log_ns=now_ns, publish_ns=now_ns, sequence=0)
+
+    def add_table(self, channel: Channel, table: dict[str, object], *, now_ns: int) -> None:
+        """Write one JSON message of any channel, such as a marker or an event."""
+        self._append(channel, encode_json(table), log_ns=now_ns, publish_ns=now_ns, sequence=0)
 
     def finish(self) -> tuple[str, ...]:
         """Write the index of the last file, bring everything to the disk, return the files' names.
@@ -127,6 +138,20 @@ class SessionWriter:
             raise self._sync_error
         return tuple(self._files)
 
+    def discard(self) -> None:
+        """Close the files and remove them; for a take that did not start."""
+        self._finished.set()
+        self._sync_thread.join()
+        with self._lock:
+            self._file.close()
+            for name in self._files:
+                (self._folder / name).unlink(missing_ok=True)
+
+    @property
+    def written_bytes(self) -> int:
+        """Bytes written into all files."""
+        return self._full_bytes + self._file.size
+
     def _append(
         self, channel: Channel, payload: bytes, *, log_ns: int, publish_ns: int, sequence: int
     ) -> None:
@@ -134,13 +159,14 @@ class SessionWriter:
             if self._file.size >= self._segment_bytes:
                 self._file.finish()
                 full, self._file = self._file, self._begin_file()
+                self._full_bytes += full.size
                 full.close()
                 self._write_header()
             self._last_ns = log_ns
             self._file.append(channel, payload, log_ns=log_ns, publish_ns=publish_ns, sequence=sequence)
 
     def _begin_file(self) -> McapWriter:
-        name = file_name(self._recorder, len(self._files))
+        name = file_name(self._recorder, self._n_present + len(self._files))
         writer = McapWriter(self._folder / name)
         self._files.append(name)
         sync_folder(self._folder)

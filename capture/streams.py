@@ -54,6 +54,7 @@ class Frame:
     device_time_ns : int, the sensor's own clock when the frame was exposed
     host_time_ns : int, the recording machine's monotonic clock when the frame arrived
     frame_id : int, the sensor's own counter; a gap in it is a lost frame
+    encoded : the JPEG that the camera itself made, if it did; it is stored as it is, `pixels` may be empty
     """
 
     stream: Stream
@@ -61,6 +62,7 @@ class Frame:
     device_time_ns: int
     host_time_ns: int
     frame_id: int
+    encoded: bytes | None = None
 
 
 def check_pixels(pixels: NDArray, spec: StreamSpec) -> None:

@@ -86,9 +86,9 @@ class NearestPerTick(Generic[Item]):
         self._best: tuple[int, int, Item] | None = None  # tick, distance in ns, frame
         self.n_kept = 0
 
-    def cut(self, n_ticks: int) -> None:
-        """End the plan after `n_ticks` ticks; what was kept already stays."""
-        self._plan = self._plan.cut(n_ticks)
+    def retime(self, plan: Plan) -> None:
+        """Take the plan anew, its ticks moved by a little or its end cut; what was kept already stays."""
+        self._plan = plan
 
     def push(self, t_ns: int, item: Item) -> Iterator[Kept[Item]]:
         """Take a frame; yield the frame of an earlier tick that this one shows to be settled."""

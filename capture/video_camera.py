@@ -39,8 +39,12 @@ class VideoCamera:
             raise CameraError(str(error)) from error
 
     def start(self, first_tick_ns: int) -> None:
-        """Show the first picture at `first_tick_ns`."""
+        """Show the first picture at `first_tick_ns`, also when the file has played before."""
+        if self._n_grabbed:
+            self._opened().close()
+            self.open()
         self._begin_ns = first_tick_ns
+        self._n_grabbed = 0
         self._pictures = self._opened().pictures()
 
     def grab(self, timeout_s: float) -> Capture:  # noqa: ARG002 - the file says how long it takes
@@ -64,6 +68,10 @@ class VideoCamera:
     def nodes(self) -> dict[str, str | int | float | bool]:
         """Return what the file tells of itself."""
         return self._opened().nodes()
+
+    def health(self) -> dict[str, float]:
+        """A file tells nothing of itself."""
+        return {}
 
     def close(self) -> None:
         """Let the file go."""

@@ -86,6 +86,10 @@ class _Simulated(ABC):
     def _opened(self) -> bool:
         """Say whether `open` has been called, and `close` not since."""
 
+    def health(self) -> dict[str, float]:
+        """Return nothing: a Kinect v2 does not tell its temperature."""
+        return {}
+
     def start(self, first_tick_ns: int) -> None:
         """Start streaming now; the scene's time 0 is `first_tick_ns` on the host's clock."""
         if not self._opened():
@@ -223,6 +227,10 @@ class SimulatedA65(_Simulated):
             "TemperatureLinearMode": True,
             "TemperatureLinearResolution": "High",
         }
+
+    def health(self) -> dict[str, float]:
+        """Return the temperature of housing and detector, as a warm A65 has them."""
+        return {"device_temperature_c": 36.4, "sensor_temperature_c": 33.1}
 
     def close(self) -> None:
         """Stop streaming and forget the scene."""

@@ -1,14 +1,14 @@
-from types import SimpleNamespace
+import json
+import socket
+import subprocess
+import sys
 
 import pytest
-from rich.text import Text
 from typer.testing import CliRunner
 
 from mavfer.__main__ import command_line
-from mavfer.capture.commands import _counters, change_scene
-from mavfer.capture.rig import Rig, read_rig
-from mavfer.capture.session import open_session, read_record, write_record
-from mavfer.capture.streams import Stream
+from mavfer.capture.rig import Rig, change_scene, read_rig
+from mavfer.capture.session import open_session
 from mavfer.errors import ConfigError, MavferError
 
 
@@ -37,64 +37,102 @@ def test_a_rig_that_could_not_be_read_back_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_check_session_prints_streams_and_skew_of_a_complete_session(make_session):
-    code, out, _ = run("check-session", make_session(shift_ns={"thermal": 4_000_000}))
-    assert code == 0
-    for word in ("subject S01", "20 ticks at 10 fps", "color-thermal", "4.00", "complete"):
-        assert word in out
-
-
-def test_check_session_exits_1_and_names_what_is_missing(make_session):
-    whole, torn = make_session("whole"), make_session("torn", skip={"thermal": [3, 4]})
-    code, out, _ = run("check-session", whole, torn)
-    assert code == 1
-    assert "thermal: 2 of 20 ticks have no frame (3-4)" in out
-    assert out.index("whole") < out.index("torn")
-
-
-def test_check_session_of_no_session_is_one_line(tmp_path):
-    _, _, told = run("check-session", tmp_path)
-    assert "wanted a session folder" in str(told)
-    assert "\n" not in str(told)
-
-
-def test_recover_says_what_was_lost(make_session):
-    path = make_session()
-    file = path / "thermal.0000.mcap"
-    file.write_bytes(file.read_bytes()[:-2000])
-    code, out, _ = run("recover", path)
-    assert code == 0
-    assert "kinect.0000.mcap: whole, 42 messages" in out
-    assert "thermal.0000.mcap: mended" in out
-    assert "torn files are kept" in out
-    assert run("check-session", path)[0] in (0, 1)
-    assert len(open_session(path).index(Stream.THERMAL)) > 10
-
-
-def test_import_video_makes_a_session(tmp_path, make_video):
-    code, out, _ = run(
-        "import-video", make_video(times_ms=(0, 40, 90)), "--out", tmp_path / "s", "--subject", "S07"
+def write_rig(tmp_path, video, *, head="", tail=""):
+    file = tmp_path / "rig.toml"
+    file.write_text(
+        f'{head}[recorders.cam]\ncamera = "video"\npath = "{video.name}"\n{tail}', encoding="utf-8"
     )
-    assert code == 0
-    assert out.startswith("3 frames, left out 0")
-    assert open_session(tmp_path / "s").record.subject == "S07"
-    assert run("check-session", tmp_path / "s")[0] == 0
+    return file
+
+
+VIRTUAL = '[simulated]\nclock = "virtual"\n'
+PROTOCOL = """
+name = "interview-1"
+operator = "OP3"
+[consent]
+required = true
+scope = ["analysis"]
+[[steps]]
+name = "rest"
+seconds = 1
+[[steps]]
+name = "talk"
+seconds = 1
+"""
 
 
 def test_record_makes_a_session_and_says_what_it_holds(tmp_path, make_video):
-    rig = tmp_path / "rig.toml"
-    video = make_video()
-    rig.write_text(
-        f'[recorders.cam]\ncamera = "video"\npath = "{video.name}"\n[simulated]\nclock = "virtual"\n',
-        encoding="utf-8",
-    )
+    rig = write_rig(tmp_path, make_video(), tail=VIRTUAL)
     words = ("record", tmp_path / "take", "--rig", rig, "--subject", "S01", "--seconds", "2")
-    code, out, _ = run(*words, "--consent", "C-12", "--protocol", "relax")
+    code, out, _ = run(*words, "--consent", "C-12", "--operator", "MK", "--notes", "left lamp is off")
     assert code == 0
     assert out.startswith("complete: 20 ticks, kept cam 20, lost 0")
     record = open_session(tmp_path / "take").record
-    assert (record.consent, record.protocol) == ("C-12", "relax")
+    assert record.consent is not None
+    assert (record.consent.reference, record.operator, record.notes) == ("C-12", "MK", "left lamp is off")
+    assert {"mavfer", "python", "numpy"} <= set(record.software)
     assert "pass --overwrite" in str(run(*words)[2])
+
+
+def test_a_protocol_gives_the_take_its_length_its_words_and_its_markers(tmp_path, make_video):
+    (tmp_path / "protocol.toml").write_text(PROTOCOL, encoding="utf-8")
+    rig = write_rig(tmp_path, make_video())
+    words = ("record", tmp_path / "take", "--rig", rig, "--subject", "S01")
+    words += ("--protocol", tmp_path / "protocol.toml")
+    assert "wants the reference of the signed consent form" in str(run(*words)[2])
+    assert not (tmp_path / "take").exists()
+    code, out, _ = run(*words, "--consent", "C-12")
+    assert code == 0
+    assert out.startswith("complete: 20 ticks")
+    session = open_session(tmp_path / "take")
+    record = session.record
+    assert record.protocol is not None
+    assert [step.name for step in record.protocol.steps] == ["rest", "talk"]
+    assert record.operator == "OP3"
+    begun_s = [(one.t_ns - record.plan.first_tick_ns) / 1e9 for one in session.markers()]
+    assert [one.label for one in session.markers()][:2] == ["step: rest begins", "step: talk begins"]
+    assert begun_s[:2] == [0.0, 1.0]
+
+
+def test_rig_check_finds_every_recorder_and_leaves_nothing_behind(tmp_path, make_video):
+    rig = write_rig(tmp_path, make_video())
+    before = sorted(tmp_path.iterdir())
+    code, out, _ = run("rig", "check", rig, "--folder", tmp_path / "sessions", "--json")
+    (found,) = json.loads(out)
+    assert (code, found["problem"], found["name"]) == (0, "", "cam")
+    assert found["write_bytes_per_s"] > 1e5
+    assert found["status"]["disk_free_bytes"] > 0
+    assert found["status"]["n_pings"] >= 8
+    assert found["software"]["mavfer"]
+    assert sorted(tmp_path.iterdir()) == before
+    assert "cam" in run("rig", "check", rig, "--folder", tmp_path)[1]
+
+
+def test_rig_check_names_the_recorder_that_is_missing(tmp_path, make_video):
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+    rig = write_rig(
+        tmp_path, make_video(), head=f"[master]\nport = {min(port, 65_000)}\n", tail="spawn = false\n"
+    )
+    code, out, _ = run("rig", "check", rig, "--wait", "1", "--json")
+    (found,) = json.loads(out)
+    assert code == 1
+    assert "run `mavfer recorder cam --rig RIG` there" in found["problem"]
+
+
+def test_the_page_of_a_take_is_served_and_its_link_is_told_once(tmp_path, make_video):
+    rig = write_rig(tmp_path, make_video())
+    words = ["record", str(tmp_path / "take"), "--rig", str(rig), "--subject", "S01", "--seconds", "1"]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "mavfer", *words, "--monitor"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("monitor: http://127.0.0.1:") == 1
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -103,7 +141,10 @@ def test_record_makes_a_session_and_says_what_it_holds(tmp_path, make_video):
         ("record", "take", "--subject", "S01", "--seconds", "1"),
         ("record", "take", "--rig", "rig.toml", "--subject", "S01", "--seconds", "-1"),
         ("record", "take", "--rig", "rig.toml", "--subject", "S01", "--seconds", "1", "--scene", "cat"),
-        ("check-session",),
+        ("record", "take", "--rig", "rig.toml", "--seconds", "1"),
+        ("record", "--rig", "rig.toml", "--subject", "S01", "--seconds", "1"),
+        ("record", "take", "--rejoin", "take"),
+        ("operate", "takes"),
         ("recorder", "kinect"),
     ],
 )
@@ -138,38 +179,7 @@ def test_a_rig_of_real_cameras_has_no_scene_to_change(tmp_path):
         change_scene(rig, {"seed": 1}, where="rig.toml")
 
 
-def test_a_take_that_failed_is_told_by_check_session(make_session):
-    path = make_session()
-    write_record(path, read_record(path).model_copy(update={"state": "failed"}))
-    code, out, _ = run("check-session", path)
-    assert code == 1
-    assert "the take failed before its end" in out
-
-
 def test_a_rig_may_have_any_name(tmp_path):
     file, name = tmp_path / "rig.toml", 'the "left" \\ rig\n[/b]'
     assert run("rig", "new", "--out", file, "--name", name, "--fps", "29.97003")[0] == 0
     assert (read_rig(file).name, read_rig(file).fps) == (name, 29.97003)
-
-
-def test_check_session_prints_names_as_they_are(make_session):
-    path = make_session()
-    write_record(path, read_record(path).model_copy(update={"id": "take[a]", "rig": "[/b]"}))
-    code, out, _ = run("check-session", path)
-    assert code == 0
-    assert "take[a]" in out
-    assert "rig '[/b]'" in out
-
-
-def test_what_goes_wrong_with_a_recorder_can_be_shown_whatever_it_is():
-    status = SimpleNamespace(
-        name="cam", kept=1, lost={}, gone="ended by itself (exit 1: [/dev/sda1] [Errno 28])"
-    )
-    assert "[/dev/sda1] [Errno 28]" in Text.from_markup(_counters(status)).plain
-
-
-def test_a_problem_stays_on_one_line(make_session):
-    path = make_session(skip={"thermal": [1, 3, 5, 7, 9, 11, 13]})
-    write_record(path, read_record(path).model_copy(update={"id": "x" * 90}))
-    _, out, _ = run("check-session", path)
-    assert any(line.startswith("x" * 90 + "  subject") for line in out.splitlines())

@@ -40,6 +40,24 @@ def test_a_videos_path_is_relative_to_the_rig_file(tmp_path):
             r"simulated\.light: .*less than",
         ),
         ("fps = = 3", "syntax error"),
+        ('[recorders.master]\ncamera = "simulated_a65"\n', "other names than 'master'"),
+        ('[recorders.a]\ncamera = "simulated_a65"\nhost = "10.0.0.7"\n', r"recorders\.a wants a \[master\]"),
+        ('[recorders.a]\ncamera = "simulated_a65"\nhost = "a b"\n', r"recorders\.a\.host: .*pattern"),
+        (
+            '[master]\nhost = "10.0.0.1"\n[recorders.a]\ncamera = "simulated_a65"\nhost = "10.0.0.7"\n',
+            r"over the network wants keys = FOLDER",
+        ),
+        ('[master]\nport = 80\n[recorders.a]\ncamera = "simulated_a65"\n', r"master\.port: .*1024"),
+        (
+            '[master]\n[recorders.a]\ncamera = "simulated_a65"\n[simulated]\nclock = "virtual"\n',
+            "wants no .master.",
+        ),
+        ('reserve_mb = 0\n[recorders.a]\ncamera = "simulated_a65"\n', "reserve_mb: .*greater than"),
+        ('color = "png"\n[recorders.a]\ncamera = "simulated_a65"\n', "color: .*'jpeg', 'lossless'"),
+        (
+            '[recorders.a]\ncamera = "simulated_a65"\n[recorders.a.skew]\ndrift_ppm = 1e6\n',
+            r"recorders\.a\.skew\.drift_ppm: .*10000",
+        ),
     ],
 )
 def test_a_malformed_rig_file_is_refused_with_file_key_and_reason(tmp_path, text, complaint):

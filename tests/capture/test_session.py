@@ -130,7 +130,7 @@ def test_a_truncated_file_is_refused_and_the_remedy_named(make_session, cut):
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("schema_version = 1", "schema_version = 9", "schema_version"),
+        ("schema_version = 2", "schema_version = 9", "schema_version"),
         ('subject = "S01"', 'subject = "Jane Doe"', "subject"),
         ("n_ticks = 20", "n_ticks = -2", "plan.n_ticks"),
         ("[plan]", "[plan", "syntax error"),

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,13 @@ from mavfer.capture.rig import Rig
 from mavfer.capture.session import open_session, read_record, write_record
 from mavfer.capture.session_writer import SessionWriter
 from mavfer.capture.streams import Stream
-from mavfer.capture.synchronize import nearest_per_tick, runs_of, summary_ms, synchronize
+from mavfer.capture.synchronize import (
+    StampReport,
+    nearest_per_tick,
+    runs_of,
+    summary_ms,
+    synchronize,
+)
 
 MS = 1_000_000
 
@@ -84,7 +92,7 @@ def test_no_frames_and_no_ticks_are_no_error():
     empty = np.empty(0, np.int64)
     assert nearest_per_tick(empty, ticks_ns=np.arange(3), half_period_ns=1).tolist() == [-1, -1, -1]
     assert nearest_per_tick(np.arange(3), ticks_ns=empty, half_period_ns=1).tolist() == []
-    assert summary_ms(np.array([np.nan])) == {"median": 0.0, "p99": 0.0, "max": 0.0}
+    assert all(math.isnan(value) for value in summary_ms(np.array([np.nan])).values())
 
 
 @given(st.lists(st.booleans(), max_size=60))
@@ -109,8 +117,50 @@ def test_repeated_frames_are_a_problem(make_session, make_frame, small, repeat):
         writer.append([make_frame(small.thermal, i, host_ns=t_ns, device_ns=device_ns)])
     writer.finish()
     report = synchronize(open_session(path)).report
-    n = 2 if repeat == "time" else 1
-    assert report.problems == (f"thermal: {n} frames repeat or go back in time or number",)
+    stamps = report.stamps[Stream.THERMAL]
+    if repeat == "time":
+        assert report.problems == ("thermal: 2 frames repeat the device time of the frame before",)
+        assert stamps == StampReport(device_repeated=2)
+    else:
+        assert report.problems == ("thermal: 1 frames repeat the number of the frame before",)
+        assert stamps == StampReport(id_repeated=1)
+
+
+def test_stamps_that_go_back_are_counted_apart(make_session, make_frame, small):
+    path = make_session(recorders={"thermal": (small.thermal,)}, n_ticks=6)
+    (path / "thermal.0000.mcap").unlink()
+    ticks = read_record(path).plan.ticks_ns().tolist()
+    writer = SessionWriter(path, recorder="thermal", specs=(small.thermal,))
+    device = [ticks[0], ticks[1], 5, 6, 7, 8]
+    host = [ticks[0], ticks[1], ticks[1] - 1, *ticks[3:]]
+    for number, device_ns, host_ns in zip((7, 8, 9, 2, 3, 3), device, host, strict=True):
+        writer.append([make_frame(small.thermal, number, host_ns=host_ns, device_ns=device_ns)])
+    writer.finish()
+    report = synchronize(open_session(path)).report
+    assert report.stamps[Stream.THERMAL] == StampReport(
+        device_backward=1, host_backward=1, id_repeated=1, id_backward=1
+    )
+    assert {"thermal: 1 frames go back in device time", "thermal: 1 frames go back in number"} <= set(
+        report.problems
+    )
+
+
+def test_a_single_stream_has_no_skew_and_not_one_of_zero(make_session, small):
+    report = synchronize(open_session(make_session(recorders={"thermal": (small.thermal,)}))).report
+    assert report.pair_skew_ms == {}
+    assert all(math.isnan(value) for value in report.skew_ms.values())
+    assert math.isnan(report.clock_residual_ms["thermal"])
+
+
+def test_a_clock_known_worse_than_half_a_tick_is_a_problem(make_session):
+    pings = [(t, t + 10**8, t + 10**8, t + 2 * 10**8) for t in range(10**9, 2 * 10**9, 10**8)]
+    bent = [
+        (t0, t1 + 9 * 10**7 * (i % 2), t2 + 9 * 10**7 * (i % 2), t3)
+        for i, (t0, t1, t2, t3) in enumerate(pings)
+    ]
+    path = make_session(pings={"thermal": bent}, fps=50, n_ticks=10)
+    problems = synchronize(open_session(path)).report.problems
+    assert any(line.startswith("thermal: its clock is known to ") for line in problems)
 
 
 def test_frames_that_vanished_between_stored_ones_are_told_where_every_frame_was_wanted(make_session):

@@ -1,0 +1,93 @@
+"""Which camera a recorder's settings ask for, and the clock that it lives by."""
+
+import time
+from dataclasses import replace
+
+from ..errors import ConfigError
+from .camera import Camera, Capture
+from .clock import Clock, MonotonicClock, SkewedClock, VirtualClock
+from .rig import RecorderSettings, Rig
+from .streams import Frame, StreamSpec
+
+
+def make_camera(
+    settings: RecorderSettings, *, rig: Rig, subject: str, seconds: float, clock: Clock
+) -> Camera:
+    """Return the camera of a recorder's settings, not yet open.
+
+    Vendors' libraries are imported by the module of their camera alone, when it is wanted.
+    """
+    if settings.camera == "video":
+        from .video_camera import VideoCamera
+
+        if settings.path is None:
+            raise ConfigError('camera = "video" needs a path')
+        return VideoCamera(settings.path, clock=clock)
+    from .simulated.cameras import SimulatedA65, SimulatedKinect
+
+    kind = SimulatedKinect if settings.camera == "simulated_kinect" else SimulatedA65
+    if isinstance(clock, SkewedClock):
+        true = kind(rig.scene, subject=subject, seconds=seconds, clock=MonotonicClock())
+        return SkewedCamera(true, clock)
+    return kind(rig.scene, subject=subject, seconds=seconds, clock=clock)
+
+
+def make_clock(rig: Rig, name: str) -> Clock:
+    """Return the clock of the rig's recorder `name`: the machine's, a virtual one, or a wrong one."""
+    if rig.is_virtual:
+        return VirtualClock(time.monotonic_ns())
+    skew = rig.recorders[name].skew
+    if skew is None:
+        return MonotonicClock()
+    return SkewedClock(
+        round(skew.offset_s * 1e9), skew.drift_ppm, step_at_s=skew.step_at_s, step_s=skew.step_s
+    )
+
+
+class SkewedCamera:
+    """A camera of true time on a machine whose clock is wrong: arrivals are read from that clock."""
+
+    def __init__(self, camera: Camera, clock: SkewedClock) -> None:
+        self._camera = camera
+        self._clock = clock
+
+    @property
+    def specs(self) -> tuple[StreamSpec, ...]:
+        """The streams of the camera."""
+        return self._camera.specs
+
+    @property
+    def fps(self) -> float:
+        """Frames per second that the sensor makes by itself."""
+        return self._camera.fps
+
+    def open(self) -> None:
+        """Open the camera."""
+        self._camera.open()
+
+    def start(self, first_tick_ns: int) -> None:
+        """Start the camera, at a time of the wrong clock."""
+        now_ns = time.monotonic_ns()
+        self._camera.start(now_ns + first_tick_ns - self._clock.at(now_ns))
+
+    def grab(self, timeout_s: float) -> Capture:
+        """Return the next frame, its arrival read from the wrong clock."""
+        capture = self._camera.grab(timeout_s)
+        host_ns = self._clock.at(capture.host_time_ns)
+
+        def retrieve() -> tuple[Frame, ...]:
+            return tuple(replace(frame, host_time_ns=host_ns) for frame in capture.retrieve())
+
+        return replace(capture, host_time_ns=host_ns, retrieve=retrieve)
+
+    def nodes(self) -> dict[str, str | int | float | bool]:
+        """Return the camera's settings."""
+        return self._camera.nodes()
+
+    def health(self) -> dict[str, float]:
+        """Return what the camera tells of itself."""
+        return self._camera.health()
+
+    def close(self) -> None:
+        """Close the camera."""
+        self._camera.close()

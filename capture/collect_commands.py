@@ -1,0 +1,80 @@
+"""The command `mavfer collect`: a session's files from other machines into its folder."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .disk import size_text
+from .rig import read_rig
+
+
+def collect(
+    session: Annotated[Path, typer.Argument(metavar="SESSION", help="The session folder.")],
+    rig: Annotated[
+        Path | None, typer.Option(help="The rig file, if addresses are not those of the session any more.")
+    ] = None,
+    remove: Annotated[
+        bool,
+        typer.Option(
+            "--remove", help="Let recorders remove their copies, once they are proved to be on this disk."
+        ),
+    ] = False,
+) -> None:
+    """Bring the files of a session that waiting recorders have on their machines into its folder.
+
+    Example: mavfer collect sessions/S01-001. Interrupted, it goes on where it stopped when it is run again.
+    """
+    from .collect import AGAIN
+    from .collect import collect as collect_files
+
+    settings = read_rig(rig) if rig is not None else None
+    try:
+        with _bar() as show:
+            report = collect_files(session, rig=settings, remove=remove, on_progress=show)
+    except KeyboardInterrupt:
+        typer.echo(AGAIN, err=True)
+        raise
+    for name, files in report.files.items():
+        gone = f", {report.removed[name]} removed there" if name in report.removed else ""
+        typer.echo(f"{name}: {len(files)} files are here{gone}")
+    for note in report.notes:
+        typer.echo(note)
+    if report.n_bytes:
+        typer.echo(f"collected {size_text(report.n_bytes)}: {report.path}")
+    for problem in report.problems:
+        typer.echo(f"error: {problem}", err=True)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int, str], None]]:
+    """Yield what is told of progress: bytes done, bytes in all, file. The bar appears with the first word."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    task = progress.add_task("", total=None)
+
+    def show(done: int, total: int, file: str) -> None:
+        if not progress.live.is_started:
+            progress.start()
+            progress.reset(task, total=total, completed=done)  # what came before counts in no rate
+        progress.update(task, completed=done, total=total, description=file)
+
+    try:
+        yield show
+    finally:
+        if progress.live.is_started:
+            progress.stop()

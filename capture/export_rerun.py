@@ -1,0 +1,193 @@
+"""A session as a Rerun recording (`.rrd`) for its viewer: pictures, markers, counters on two timelines."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from ..errors import OutputError
+from .export_colors import coloring_of
+from .export_frames import Selection, StreamFrames, Walk
+from .payload import jpeg_of
+from .streams import Stream
+
+if TYPE_CHECKING:
+    from rerun.chunk import Chunk
+
+SESSION_TIME = "session_time"
+"""The timeline of seconds since the first tick; the other one is "tick"."""
+TICK = "tick"
+JPEG_QUALITY = 90
+N_SAMPLES = 24
+
+
+def require_rerun() -> None:
+    """Raise OutputError unless Rerun's library is there, in a version that writes chunk by chunk."""
+    try:
+        import rerun.chunk  # noqa: F401
+    except ImportError as error:
+        raise OutputError(
+            f"wanted Rerun 0.41 or newer for --format rrd, found none ({error}); "
+            "run `pip install 'mavfer[view]'`"
+        ) from error
+
+
+def rrd_bytes(selection: Selection) -> int:
+    """Return about how large the recording becomes: JPEGs stay what they are, the rest is not compressed."""
+    n_bytes = 0
+    for frames in selection.streams:
+        jpeg = frames.codec.startswith("jpeg")
+        n_bytes += int(frames.n_bytes.sum()) if jpeg else len(frames) * (frames.raw_bytes + 2_000)
+        n_bytes += len(frames) * 100_000 if frames.stream is Stream.THERMAL else 0
+    return n_bytes
+
+
+def write_rrd(path: Path, selection: Selection, walk: Walk) -> None:
+    """Write a recording with these entities, each on the timelines `session_time` and `tick`:
+
+    - `/color` the stored JPEGs as they are; without loss recorded color as bare pixels
+    - `/depth` 16 bit, 1000 counts per metre;  `/infrared` 16 bit
+    - `/thermal/colors` in false color with a scale of temperatures;  `/thermal/counts` 16 bit as stored
+    - `/markers`;  `/counters/RECORDER/kept` and `.../lost/REASON`, on `session_time` alone
+
+    Raises
+    ------
+    OSError
+        The disk refused.
+    """
+    from rerun.chunk import LazyChunkStream
+
+    broken: list[BaseException] = []
+
+    def chunks() -> "Iterator[Chunk]":
+        try:
+            yield from _chunks(selection, walk)
+        except BaseException as error:  # Rerun passes on its words alone, of Ctrl-C too
+            broken.append(error)
+            raise
+
+    try:
+        LazyChunkStream.from_iter(chunks()).write_rrd(
+            path, application_id="mavfer", recording_id=selection.session.id
+        )
+    except RuntimeError as error:
+        if broken:
+            raise broken[0] from None
+        refused = re.search(r"\(os error (\d+)\)", str(error))
+        if refused is None:
+            raise
+        raise OSError(int(refused[1]), os.strerror(int(refused[1])), str(path)) from error
+
+
+def _chunks(selection: Selection, walk: Walk) -> "Iterator[Chunk]":
+    import rerun as rr
+
+    name = rr.archetypes.RecordingInfo.columns(name=[selection.session.id])
+    yield _chunk("/__properties", [], name)
+    for frames in selection.streams:
+        if frames.codec.startswith("jpeg"):
+            yield from _jpegs(frames, walk)
+        else:
+            yield from _pictures(frames, walk)
+    yield from _markers(selection)
+    for recorder in selection.session.record.recorders:
+        yield from _counters(selection, recorder)
+
+
+def _jpegs(frames: StreamFrames, walk: Walk) -> "Iterator[Chunk]":
+    """Yield the stored JPEGs of a color stream."""
+    import rerun as rr
+
+    path = f"/{frames.stream.value}"
+    yield _chunk(path, [], rr.EncodedImage.columns(media_type=["image/jpeg"]))
+    for i, payload in walk.payloads(frames):
+        yield _chunk(path, _times(frames, i), rr.EncodedImage.columns(blob=[jpeg_of(payload)]))
+
+
+def _pictures(frames: StreamFrames, walk: Walk) -> "Iterator[Chunk]":
+    """Yield the pixels of a stream, and those of thermal in false color besides."""
+    import rerun as rr
+
+    thermal, depth = frames.stream is Stream.THERMAL, frames.stream is Stream.DEPTH
+    path = "/thermal/counts" if thermal else f"/{frames.stream.value}"
+    painted = frames.spec.dtype == "uint8"
+    coloring = coloring_of(frames.spec, frames.sample(N_SAMPLES)) if thermal or depth else None
+    height, width = frames.spec.shape[:2]
+    layout = rr.components.ImageFormat(
+        width, height, color_model="RGB" if painted else "L", channel_datatype="U8" if painted else "U16"
+    )
+    if depth and coloring is not None:
+        span = [coloring.low, coloring.high]  # in counts, whatever `meter` says
+        yield _chunk(
+            path,
+            [],
+            rr.DepthImage.columns(format=[layout], meter=[1000.0], depth_range=[span], colormap=["turbo"]),
+        )
+    else:
+        yield _chunk(path, [], rr.Image.columns(format=[layout]))
+    if thermal:
+        yield _chunk("/thermal/colors", [], rr.EncodedImage.columns(media_type=["image/jpeg"]))
+    columns = rr.DepthImage.columns if depth else rr.Image.columns
+    for i, pixels in walk.pixels(frames):
+        times = _times(frames, i)
+        yield _chunk(path, times, columns(buffer=[pixels.tobytes()]))
+        if thermal and coloring is not None:
+            jpeg = simplejpeg.encode_jpeg(_contiguous(coloring.picture(pixels)), JPEG_QUALITY, "RGB", "444")
+            yield _chunk("/thermal/colors", times, rr.EncodedImage.columns(blob=[jpeg]))
+
+
+def _markers(selection: Selection) -> "Iterator[Chunk]":
+    import rerun as rr
+
+    if selection.markers:
+        time_ns = np.array([marker.time_ns for marker in selection.markers], np.int64)
+        texts = [f"{marker.label} ({marker.source})" for marker in selection.markers]
+        levels = ["INFO"] * len(texts)
+        yield _chunk("/markers", [_session_time(time_ns)], rr.TextLog.columns(text=texts, level=levels))
+
+
+def _counters(selection: Selection, recorder: str) -> "Iterator[Chunk]":
+    """Yield what a recorder counted: frames kept, and lost for each reason."""
+    import rerun as rr
+
+    time_ns, tables = selection.counters(recorder)
+    if not tables:
+        return
+    lost = [table.get("lost", {}) for table in tables]
+    curves = {"kept": [table.get("kept", 0) for table in tables]}
+    for reason in sorted(set().union(*lost)):
+        curves[f"lost/{reason}"] = [counts.get(reason, 0) for counts in lost]
+    for name, values in curves.items():
+        path = f"/counters/{recorder}/{name}"
+        yield _chunk(path, [_session_time(time_ns)], rr.Scalars.columns(scalars=values))
+
+
+def _chunk(path: str, times: list[Any], columns: Any) -> "Chunk":
+    from rerun.chunk import Chunk
+
+    return Chunk.from_columns(path, times, columns)
+
+
+def _times(frames: StreamFrames, i: int) -> list[Any]:
+    """Return a frame's places on the timelines; on that of ticks only where it belongs to one."""
+    import rerun as rr
+
+    times = [_session_time(frames.time_ns[i : i + 1])]
+    if frames.tick[i] >= 0:
+        times.append(rr.TimeColumn(TICK, sequence=frames.tick[i : i + 1]))
+    return times
+
+
+def _session_time(time_ns: NDArray[np.int64]) -> Any:
+    import rerun as rr
+
+    return rr.TimeColumn(SESSION_TIME, duration=time_ns.astype("timedelta64[ns]"))
+
+
+def _contiguous(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(picture)

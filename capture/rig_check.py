@@ -1,0 +1,130 @@
+"""What stands behind a rig file right now: every recorder found, its camera opened, disk and clock measured."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..errors import RecordError
+from .crew import Crew
+from .desk import Desk
+from .master import new_record, require_idle
+from .rig import Rig
+from .status import CLOCK_RESIDUAL_MS, RecorderStatus
+from .take import Take
+
+GATHER_TIMEOUT_S = 10.0
+MEASURE_TIMEOUT_S = 30.0
+CLOCK_S = 2.5
+LOOK_S = 0.1
+HEADROOM = 2.0
+"""A disk that is not this much faster than the streams is doubted: it has bad moments."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderCheck:
+    """What was found of one recorder.
+
+    Attributes
+    ----------
+    problem : why it cannot record, or ""
+    status : its last status
+    nodes : the camera's settings as read back
+    software : versions on its machine
+    write_bytes_per_s : of its disk; 0 where it was not measured
+    doubts : what would make a take risky, one line each
+    """
+
+    name: str
+    host: str
+    camera: str
+    problem: str
+    status: RecorderStatus | None = None
+    nodes: dict[str, Any] | None = None
+    software: dict[str, str] | None = None
+    folder: str = ""
+    write_bytes_per_s: float = 0.0
+    doubts: tuple[str, ...] = ()
+
+
+def check_rig(rig: Rig, folder: Path, *, timeout_s: float = GATHER_TIMEOUT_S) -> tuple[RecorderCheck, ...]:
+    """Return what was found of every recorder of a rig; takes a few seconds, and leaves nothing behind.
+
+    Parameters
+    ----------
+    folder : where the sessions of recorders on this machine would lie
+
+    Raises
+    ------
+    RecordError
+        Another master listens, or a recorder is in the middle of a take.
+    """
+    folder = Path(folder).absolute()
+    with Crew(rig) as crew:
+        end_s = time.monotonic() + timeout_s
+        missing: dict[str, str] = {}
+        while crew.missing() and time.monotonic() < end_s:
+            crew.listen(LOOK_S)
+            if all(member.joined or member.gone for member in crew.members()):
+                break
+        for member in crew.members():
+            if not member.joined:
+                missing[member.name] = member.gone or crew.absence(member.name, timeout_s)
+        if missing:
+            return tuple(
+                RecorderCheck(
+                    member.name, member.settings.host, member.settings.camera, missing.get(member.name, "")
+                )
+                for member in crew.members()
+            )
+        require_idle(crew)
+        record = new_record(folder / "check", rig=rig, subject="S01", seconds=60)
+        take = Take(folder / "check", record, crew, desk=Desk(), seconds=60, previews=False)
+        try:
+            answers = take.open()
+        except RecordError as error:
+            return tuple(
+                RecorderCheck(member.name, member.settings.host, member.settings.camera, str(error))
+                for member in crew.members()
+            )
+        speeds = crew.command_all("measure", {}, timeout_s=MEASURE_TIMEOUT_S)
+        end_s = time.monotonic() + CLOCK_S
+        while time.monotonic() < end_s:
+            crew.listen(LOOK_S)
+        found = []
+        for status in crew.statuses():
+            answer, speed = answers[status.name], float(speeds[status.name]["write_bytes_per_s"])
+            found.append(
+                RecorderCheck(
+                    status.name,
+                    str(answer["host"]),
+                    status.camera,
+                    "",
+                    status,
+                    answer["nodes"],
+                    answer["software"],
+                    answer["folder"],
+                    speed,
+                    _doubts(rig, status, answer, speed),
+                )
+            )
+        return tuple(found)
+
+
+def _doubts(rig: Rig, status: RecorderStatus, answer: dict[str, Any], speed: float) -> tuple[str, ...]:
+    doubts = []
+    rate = float(answer["bytes_per_s"])
+    if speed < HEADROOM * rate:
+        doubts.append(
+            f"the disk takes {speed / 1e6:.0f} MB/s, the streams make {rate / 1e6:.1f} MB/s: frames may be lost"
+        )
+    if answer["disk_free_bytes"] < rig.reserve_mb * 2**20:
+        doubts.append(f"less than reserve_mb = {rig.reserve_mb} is free on the disk")
+    if answer["software"].get("mavfer") != __version__:
+        doubts.append(f"mavfer {answer['software'].get('mavfer')} there, {__version__} here")
+    if status.n_pings == 0:
+        doubts.append("its clock could not be measured: are the two ports after the master's open?")
+    elif status.clock_residual_ms > CLOCK_RESIDUAL_MS:
+        doubts.append(f"its clock is known to {status.clock_residual_ms:.1f} ms only")
+    return (*doubts, *status.complaints)

@@ -1,0 +1,101 @@
+"""A recorder's camera between takes: it is open, measured, and shows what it sees while nothing is stored."""
+
+import threading
+from collections.abc import Callable
+
+from ..errors import CameraError, MavferError
+from .camera import Camera
+from .clock import Clock
+from .payload import Color, encode
+from .preview import Previewer
+
+GRAB_TIMEOUT_S = 2.0
+PREVIEW_EVERY_S = 0.25
+
+
+class Sensor:
+    """An open camera. While it rests its frames are drained and shown; while it records they are the drain's.
+
+    Parameters
+    ----------
+    camera : open
+    clock : the one that the camera waits on
+    color : how color would be stored, for the estimate of bytes
+    send_preview : takes a head that JSON can hold and a JPEG; None shows nothing
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        *,
+        clock: Clock,
+        color: Color,
+        send_preview: Callable[[dict[str, object], bytes], None] | None,
+    ) -> None:
+        self.camera = camera
+        self.complaint = ""
+        """What went wrong while it rested, or ""."""
+        self.bytes_per_moment = 0
+        self.previewer = None if send_preview is None else Previewer(send_preview, camera.specs)
+        self._clock = clock
+        self._color: Color = color
+        self._roused = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def measure(self) -> None:
+        """Take one moment and see what it comes to on disk; raises CameraError if none comes."""
+        self.camera.start(self._clock.now_ns())
+        frames = self.camera.grab(GRAB_TIMEOUT_S).retrieve()
+        self.bytes_per_moment = sum(
+            len(encode(frame, spec, color=self._color))
+            for frame, spec in zip(frames, self.camera.specs, strict=True)
+        )
+        if self.previewer is not None:
+            self.previewer.offer(frames)
+
+    def rest(self) -> None:
+        """Show what the camera sees until `rouse`; harmless when it rests already."""
+        if self.previewer is None or (self._thread is not None and self._thread.is_alive()):
+            return
+        self._roused.clear()
+        self._thread = threading.Thread(target=self._show, name="rest", daemon=True)
+        self._thread.start()
+
+    def rouse(self) -> None:
+        """Stop showing: the camera is free for a take when this returns; harmless when it does not rest."""
+        self._roused.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def close(self) -> None:
+        """Let the camera go; harmless when called twice."""
+        self.rouse()
+        if self.previewer is not None:
+            self.previewer.close()
+        self.camera.close()
+
+    def _show(self) -> None:
+        shown_ns = 0
+        self._start()
+        while not self._roused.is_set():
+            try:
+                capture = self.camera.grab(GRAB_TIMEOUT_S)
+                self.complaint = ""
+                now_ns = self._clock.now_ns()
+                if self.previewer is not None and now_ns - shown_ns >= PREVIEW_EVERY_S * 1e9:
+                    shown_ns = now_ns
+                    self.previewer.offer(capture.retrieve())
+            except MavferError as error:
+                self.complaint = str(error)
+                self._roused.wait(0.5)  # a video that has ended begins anew; a camera may come back
+                self._start()
+            except Exception as error:  # a driver's surprise must be told, and must not end the recorder
+                self.complaint = f"{type(error).__name__}: {error}"
+                self._roused.wait(0.5)
+
+    def _start(self) -> None:
+        try:
+            self.camera.start(self._clock.now_ns())
+        except CameraError as error:
+            self.complaint = str(error)

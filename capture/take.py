@@ -1,0 +1,519 @@
+"""One take on a crew of recorders: open, arm, send one plan, watch, stop, and close the session."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import parse
+from ..errors import RecordError
+from .crew import Crew
+from .desk import Desk, NextStep, Quit, Start, Stop
+from .member import Member
+from .messages import Beat
+from .place import Place
+from .rejoining import last_words, take_in_log
+from .session import RecorderRecord, SessionRecord, write_record
+from .session_writer import recorder_files
+from .simulated.truth import truth_path
+from .status import Marker, RecorderStatus, TakeStatus
+from .steps import SOURCE, StepClock, step_requests
+from .take_log import TakeLog
+from .trigger import LEAD_NS, Plan
+
+STEP_TIMEOUT_S = 60.0
+OPEN_TIMEOUT_S = 240.0
+"""A simulated camera compiles its renderer the first time that it is opened on a machine."""
+STOP_TIMEOUT_S = 30.0
+WATCH_EVERY_S = 0.1
+LOST_S = 15.0
+GRACE_S = 60.0
+"""A recorder that was not heard for LOST_S is given up GRACE_S after the plan's end, not while it may go on
+recording behind a cut cable; on a virtual clock, where there is no cable, at once."""
+REPLACED_S = 5.0
+"""A recorder whose name another process has had for so long, without the take, is given up."""
+
+OnStatus = Callable[[tuple[RecorderStatus, ...]], None]
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeReport:
+    """What became of a take.
+
+    Attributes
+    ----------
+    path : the session folder
+    state : "complete", "stopped" or "failed"
+    n_ticks : ticks of the plan that was carried out
+    frames_kept : moments stored, by recorder
+    frames_lost : moments lost, by recorder and reason
+    complaints : what went wrong, one line each
+    elsewhere : folders on other machines that hold files of the session, by recorder
+    """
+
+    path: Path
+    state: str
+    n_ticks: int
+    frames_kept: dict[str, int]
+    frames_lost: dict[str, dict[str, int]]
+    complaints: tuple[str, ...]
+    elsewhere: dict[str, str]
+
+    @property
+    def n_lost(self) -> int:
+        """Moments lost by all recorders, for whatever reason."""
+        return sum(sum(reasons.values()) for reasons in self.frames_lost.values())
+
+
+class TakeStopped(KeyboardInterrupt):
+    """The operator interrupted a take; it was ended in order and `report` says what was kept."""
+
+    def __init__(self, report: TakeReport) -> None:
+        super().__init__(str(report.path))
+        self.report = report
+
+
+class TakeFailed(RecordError):
+    """A take began and did not reach its end; `report` says what was kept."""
+
+    def __init__(self, report: TakeReport) -> None:
+        super().__init__(
+            f"{'; '.join(report.complaints)}; what was recorded is kept, run `mavfer recover` "
+            f"and then `mavfer check-session` on it: {report.path}"
+        )
+        self.report = report
+
+
+class Take:
+    """The steps of one take; each either succeeds for all recorders or raises.
+
+    Parameters
+    ----------
+    record : the session's record as far as it is known before the cameras are open
+    desk : where the take is shown and asked for marks and its end
+    last : no further take comes after it
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        record: SessionRecord,
+        crew: Crew,
+        *,
+        desk: Desk,
+        seconds: float,
+        previews: bool,
+        last: bool = True,
+        on_progress: OnProgress | None = None,
+        on_status: OnStatus | None = None,
+    ) -> None:
+        self._path = path
+        self._record = record
+        self._crew = crew
+        self._desk = desk
+        self._seconds = seconds
+        self._previews = previews
+        self._last = last
+        self._on_progress = on_progress
+        self._on_status = on_status
+        self._state = "complete"
+        self._complaints: list[str] = []
+        self._log: TakeLog | None = None
+        self._steps: StepClock | None = None
+        self._stepped_ns = 0
+        self._peers: dict[str, str] = {}
+        self._replaced_s: dict[str, float] = {}
+        self._n_malformed = crew.n_malformed
+        self._notice = ""
+        self.told_to_quit = False
+        """Whether the desk asked for the end of the program, not of this take alone."""
+
+    def run(self, *, overwrite: bool) -> TakeReport:
+        """Carry the take out.
+
+        Raises
+        ------
+        TakeFailed
+            It began, and a recorder was lost; what was recorded is kept.
+        RecordError
+            It did not start, and nothing of it is left.
+        OutputError
+            The session's folder cannot be made.
+        TakeStopped
+            Ctrl-C; the take was ended in order.
+        """
+        self._show("starting")
+        answers = self.open()
+        place = Place(self._path, overwrite=overwrite)
+        place.make()
+        try:
+            write_record(self._path, self._record)
+            self._require_room(answers)
+            self._crew.command_all("arm", self._bodies(), timeout_s=STEP_TIMEOUT_S, per_recorder=True)
+            self._start()
+        except BaseException:
+            try:
+                self._disarm()
+            finally:
+                place.undo()
+            raise
+
+        def begun() -> None:
+            place.keep()
+            truth_path(self._path).unlink(missing_ok=True)
+
+        return self._carry_through(begun)
+
+    def take_over(self) -> TakeReport:
+        """Carry on with a take that another master began and did not end; as `run` from its start on.
+
+        The crew has heard who is left. Recorders of this machine that have ended tell by their files how far
+        they came.
+        """
+        self._record, markers = take_in_log(self._path, self._record)
+        self._begin_log(markers)
+        self._tell("rejoined", "another master took the take over")
+        for member in self._crew.members():
+            folder = self._record.recorders[member.name].folder
+            if member.joined and member.hello is not None and member.hello.session == self._record.id:
+                continue
+            words = "" if folder else last_words(self._path, member.name, self._record)
+            if isinstance(words, Beat):
+                member.beat = words
+            elif member.joined:
+                member.gone = f"holds the take no more; its files lie in {folder}"
+            else:
+                member.gone = words
+        return self._carry_through(lambda: None, begun_elsewhere=True)
+
+    def _carry_through(self, begun: Callable[[], None], *, begun_elsewhere: bool = False) -> TakeReport:
+        self._crew.take = self._record.id
+        self._peers = {member.name: member.peer for member in self._crew.members()}
+        stopped = self._watch(begun)
+        if begun_elsewhere and self._state == "complete":
+            self._see_early_end()
+        report = self._close()
+        self._write_truth()
+        if stopped:
+            raise TakeStopped(report)
+        if report.state == "failed":
+            raise TakeFailed(report)
+        return report
+
+    def open(self) -> dict[str, dict[str, Any]]:
+        """Open all cameras; return what each recorder told."""
+        assert self._record.settings is not None
+        settings = self._record.settings
+        common = {
+            "rig": settings.model_dump(mode="json", exclude_none=True),
+            "subject": self._record.subject,
+            "seconds": self._seconds,
+            "previews": self._previews,
+        }
+        bodies = {name: common | body for name, body in self._bodies().items()}
+        self._crew.forget_take()
+        answers = self._crew.command_all("open", bodies, timeout_s=OPEN_TIMEOUT_S, per_recorder=True)
+        seen: dict[str, str] = {}
+        recorders: dict[str, RecorderRecord] = {}
+        for name, answer in answers.items():
+            for stream in answer["streams"]:
+                if stream in seen:
+                    raise RecordError(
+                        f"a session holds each stream once, found {stream!r} from "
+                        f"{seen[stream]!r} and {name!r}"
+                    )
+                seen[stream] = name
+            if settings.fps > answer["fps"] * 1.001:
+                raise RecordError(
+                    f"wanted a rig of at most the sensor's {answer['fps']:g} fps, found fps = "
+                    f"{settings.fps:g}; recorder {name!r} could not fill every tick"
+                )
+            local = settings.recorders[name].spawned
+            table = {
+                "camera": settings.recorders[name].camera,
+                "host": settings.recorders[name].host,
+                "folder": "" if local else answer["folder"],
+                **{key: answer[key] for key in ("streams", "fps", "nodes", "boot_id", "software")},
+            }
+            recorders[name] = parse(table, RecorderRecord, where=f"the answer of recorder {name!r}")
+        self._record = self._record.model_copy(update={"recorders": recorders})
+        return answers
+
+    def _bodies(self) -> dict[str, dict[str, Any]]:
+        """Return, by recorder, where it writes: into the session's folder, if it runs on this machine."""
+        assert self._record.settings is not None
+        return {
+            name: {"session": self._record.id} | ({"folder": str(self._path)} if settings.spawned else {})
+            for name, settings in self._record.settings.recorders.items()
+        }
+
+    def _require_room(self, answers: dict[str, dict[str, Any]]) -> None:
+        """Raise RecordError if the take does not fit; recorders that share a disk are counted together."""
+        assert self._record.settings is not None
+        reserve = self._record.settings.reserve_mb * 2**20
+        for disk in {answer["disk"] for answer in answers.values()}:
+            names = [name for name, answer in answers.items() if answer["disk"] == disk]
+            rate = sum(float(answers[name]["bytes_per_s"]) for name in names)
+            free = int(answers[names[0]]["disk_free_bytes"])
+            if rate * self._seconds + reserve > free:
+                raise RecordError(
+                    f"wanted {rate * self._seconds / 1e9:.2f} GB for {self._seconds:g} s of "
+                    f"{', '.join(names)} at {rate / 1e6:.1f} MB/s and {reserve / 1e9:.2f} GB in reserve "
+                    f"(reserve_mb), found {free / 1e9:.2f} GB free: {answers[names[0]]['folder']}"
+                )
+
+    def _start(self) -> None:
+        """Send the plan, once, ahead of its first tick."""
+        first_tick_ns = time.monotonic_ns() + LEAD_NS
+        plan = self._record.plan.model_copy(update={"first_tick_ns": first_tick_ns})
+        self._record = self._record.model_copy(update={"plan": plan})
+        self._begin_log()
+        header = self._record.model_dump(mode="json")
+        body = {"plan": plan.model_dump(), "session": header}
+        self._crew.command_all("start", body, timeout_s=STEP_TIMEOUT_S, deadline_ns=first_tick_ns)
+        write_record(self._path, self._record)
+
+    def _begin_log(self, markers: tuple[Marker, ...] = ()) -> None:
+        """Make the master's own file; `markers` are those of masters before this one."""
+        plan = self._record.plan
+        header: dict[str, object] = {"session": self._record.model_dump(mode="json")}
+        self._log = TakeLog(self._path, header=header, begin_ns=plan.first_tick_ns, markers=markers)
+        if self._record.protocol is not None and self._record.protocol.steps:
+            steps = self._record.protocol.steps
+            self._steps = StepClock(steps, plan.first_tick_ns, step_requests(steps, markers))
+            stepped = [marker.t_ns for marker in markers if marker.source == SOURCE]
+            self._stepped_ns = max(stepped, default=plan.first_tick_ns - 1)
+
+    def _disarm(self) -> None:
+        """Let nothing half-started stay behind."""
+        if self._log is not None:
+            self._log.discard()
+        bodies = self._bodies().items()
+        if any(self._crew.command_living("disarm", body, only=[name], wait_s=5.0) for name, body in bodies):
+            self._crew.end()
+
+    def _watch(self, begun: Callable[[], None]) -> bool:
+        """Let the old session go and wait for the end of the take; return whether Ctrl-C stopped it."""
+        n_ticks = self._record.plan.n_ticks
+        try:
+            begun()
+            while not self._crew.all_finished():
+                self._crew.listen(WATCH_EVERY_S)
+                wanted = self._serve_desk()
+                self._note_what_happened()
+                self._give_up_the_lost()
+                statuses = self._show("recording")
+                if self._on_progress is not None:
+                    done = min(status.tick for status in statuses) + 1
+                    self._on_progress(min(n_ticks, done), n_ticks)
+                if wanted or any(_ends_take(status) for status in statuses):
+                    self._state = wanted or self._state
+                    self._stop()
+                    return False
+        except KeyboardInterrupt:
+            self._state = "stopped"
+            self._stop()
+            return True
+        return False
+
+    def _serve_desk(self) -> str:
+        """Do what the desk is asked; return the state in which the take is to end, or ""."""
+        now_ns = time.monotonic_ns()
+        ending = ""
+        for request in self._desk.take_requests():
+            if isinstance(request, Marker) and self._log is not None:
+                self._log.mark(request)
+            elif isinstance(request, NextStep) and self._steps is not None:
+                self._steps = self._steps.asked(now_ns)
+            elif isinstance(request, Stop | Quit):
+                self.told_to_quit = self.told_to_quit or isinstance(request, Quit)
+                ending = "stopped"
+            elif isinstance(request, Start):
+                self._tell("refused", "a start was asked for while the take runs")
+        if self._steps is not None and self._log is not None:
+            for marker in self._steps.markers(self._stepped_ns, now_ns):
+                self._log.mark(marker)
+            self._stepped_ns = max(self._stepped_ns, now_ns)
+            if self._steps.ended(now_ns) and not ending:
+                ending = "complete"
+        return ending
+
+    def _note_what_happened(self) -> None:
+        """Write down who fell silent or was heard again, and who was refused."""
+        for name, silent in self._crew.silences():
+            self._tell("silence", f"recorder {name} {'fell silent' if silent else 'was heard again'}")
+        for line in self._crew.take_refusals():
+            self._tell("refused", line)
+
+    def _give_up_the_lost(self) -> None:
+        virtual = self._record.settings is not None and self._record.settings.is_virtual
+        over = time.monotonic_ns() > self._record.plan.end_ns + GRACE_S * 1e9
+        for member in self._crew.members():
+            silent_s = time.monotonic() - member.heard_s
+            if (virtual or over) and silent_s > LOST_S and not member.finished and not member.gone:
+                member.gone = f"was silent for {silent_s:.0f} s"
+            self._give_up_if_replaced(member)
+
+    def _give_up_if_replaced(self, member: Member) -> None:
+        """Give a recorder up whose place another process of its name has taken, one without the take."""
+        if not member.joined or member.peer == self._peers[member.name] or member.gone:
+            self._replaced_s.pop(member.name, None)
+        elif member.hello is not None and member.hello.session == self._record.id:
+            self._peers[member.name] = member.peer
+        elif time.monotonic() - self._replaced_s.setdefault(member.name, time.monotonic()) > REPLACED_S:
+            folder = self._record.recorders[member.name].folder
+            member.gone = f"was started anew; what it recorded until then lies in {folder or self._path}"
+
+    def _see_early_end(self) -> None:
+        """Cut the plan to what was carried out, where the take had ended before another master came."""
+        plan = self._record.plan
+        ends = {status.name: status.tick + 1 for status in self._crew.statuses() if status.finished}
+        n_ticks = max(ends.values(), default=plan.n_ticks)
+        slack = round(self._record.settings.fps) if self._record.settings is not None else 0
+        if n_ticks + slack < plan.n_ticks:
+            self._record = self._record.model_copy(update={"plan": plan.cut(n_ticks)})
+            self._state = "stopped"
+        for name, end in ends.items():
+            if end + slack < n_ticks:
+                self._complaints.append(f"recorder {name!r} ended after {end} of {n_ticks} ticks")
+                self._state = "failed"
+
+    def _stop(self) -> None:
+        """End the plan with the tick that is due, and wait until the files of all that answer are closed."""
+        plan: Plan = self._record.plan
+        if self._record.settings is not None and self._record.settings.is_virtual:
+            n_ticks = last_common_tick(self._crew.statuses()) + 1
+        else:
+            n_ticks = plan.nearest_tick(time.monotonic_ns()) + 1
+        self._record = self._record.model_copy(update={"plan": plan.cut(n_ticks)})
+        body = {"n_ticks": self._record.plan.n_ticks}
+        self._crew.command_living("stop", body, wait_s=STEP_TIMEOUT_S if self._all_heard() else 1.0)
+        end_s = time.monotonic() + STOP_TIMEOUT_S
+        while not self._crew.all_finished() and time.monotonic() < end_s:
+            self._crew.listen(WATCH_EVERY_S)
+            self._show("closing")
+
+    def _all_heard(self) -> bool:
+        return all(not status.gone and status.silent_s < LOST_S for status in self._crew.statuses())
+
+    def _close(self) -> TakeReport:
+        """Bring the counts home and write the session's final record."""
+        recorders: dict[str, RecorderRecord] = {}
+        state = self._state
+        for status in self._crew.statuses():
+            known = self._record.recorders[status.name]
+            files = status.files or (() if known.folder else recorder_files(self._path, status.name))
+            if not status.finished:
+                cause = status.gone or "did not close its files in time"
+                self._complaints.append(f"recorder {status.name!r} {cause}")
+            self._complaints += [f"recorder {status.name!r}: {line}" for line in status.complaints]
+            recorders[status.name] = known.model_copy(
+                update={"files": files, "frames_kept": status.kept, "frames_lost": status.lost}
+            )
+            broken = self._state != "stopped" and _ends_take(status)
+            if broken or not status.finished or not status.files:
+                state = "failed"
+        update: dict[str, Any] = {"state": state, "recorders": recorders}
+        if self._log is not None and self._record.master is not None:
+            for complaint in self._complaints:
+                self._log.tell("complaint", complaint)
+            self._tell_malformed()
+            written = (*self._record.master.files, *self._log.finish())
+            update["master"] = self._record.master.model_copy(update={"files": written})
+            self._complaints += [self._log.complaint] if self._log.complaint else []
+        self._record = self._record.model_copy(update=update)
+        write_record(self._path, self._record)
+        report = TakeReport(
+            path=self._path,
+            state=state,
+            n_ticks=self._record.plan.n_ticks,
+            frames_kept={name: recorder.frames_kept for name, recorder in recorders.items()},
+            frames_lost={name: recorder.frames_lost for name, recorder in recorders.items()},
+            complaints=tuple(self._complaints),
+            elsewhere={name: known.folder for name, known in recorders.items() if known.folder},
+        )
+        self._show(
+            "ended" if self._last else "closing",
+            notice=told(report),
+            bad=state == "failed" or report.n_lost > 0,
+        )
+        return report
+
+    def _tell_malformed(self) -> None:
+        n_malformed = {status.name: status.n_malformed for status in self._crew.statuses()}
+        n_malformed["the master"] = self._crew.n_malformed - self._n_malformed
+        for name, n in n_malformed.items():
+            if n:
+                self._tell("malformed", f"{n} messages to {name} were malformed and had no effect")
+
+    def _tell(self, kind: str, text: str) -> None:
+        self._notice = text
+        if self._log is not None:
+            self._log.tell(kind, text)
+
+    def _show(self, state: str, *, notice: str = "", bad: bool = False) -> tuple[RecorderStatus, ...]:
+        """Lay the take out on the desk."""
+        statuses = self._crew.statuses()
+        if self._on_status is not None and state == "recording":
+            self._on_status(statuses)
+        now_ns = time.monotonic_ns()
+        plan = self._record.plan
+        errors = [status.tick_error_ms for status in statuses if status.kept]
+        self._desk.show(
+            TakeStatus(
+                state=state,
+                now_ns=now_ns,
+                rig=self._record.rig,
+                session=self._path,
+                subject=self._record.subject,
+                tick=min((status.tick for status in statuses), default=-1),
+                n_ticks=plan.n_ticks,
+                elapsed_s=(now_ns - plan.first_tick_ns) / 1e9 if plan.first_tick_ns else 0.0,
+                seconds=self._seconds,
+                skew_ms=max(errors) - min(errors) if len(errors) > 1 else None,
+                recorders=statuses,
+                markers=self._log.markers if self._log is not None else (),
+                step=self._steps.status(now_ns) if self._steps is not None else None,
+                notice=notice or self._notice,
+                notice_is_bad=bad,
+            )
+        )
+        return statuses
+
+    def _write_truth(self) -> None:
+        settings = self._record.settings
+        if not self._record.simulated or settings is None:
+            return
+        import numpy as np
+
+        from .simulated.truth import write_truth
+
+        write_truth(
+            truth_path(self._path),
+            scene=settings.scene,
+            subject=self._record.subject,
+            seconds=self._seconds,
+            tick_s=np.arange(self._record.plan.n_ticks) / settings.fps,
+        )
+
+
+def told(report: TakeReport) -> str:
+    """Return a take's report in one line."""
+    kept = ", ".join(f"{name} {n}" for name, n in report.frames_kept.items())
+    return f"{report.state}: {report.n_ticks} ticks, kept {kept}, lost {report.n_lost}"
+
+
+def last_common_tick(statuses: tuple[RecorderStatus, ...]) -> int:
+    """Return the last tick that all recorders at work have settled; where none is, the last of any.
+
+    On a virtual clock each recorder is as far as it can render, so that one may be minutes ahead.
+    """
+    at_work = [status.tick for status in statuses if not status.finished and not status.gone]
+    return min(at_work) if at_work else max(status.tick for status in statuses)
+
+
+def _ends_take(status: RecorderStatus) -> bool:
+    """Whether a recorder is in a state in which going on is of no use: gone, at an early end, disk full."""
+    return bool(status.gone) or status.failed or "disk" in status.lost

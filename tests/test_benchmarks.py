@@ -1,0 +1,50 @@
+"""Every benchmark runs and keeps the promise of its last line; what it measures is nobody's test."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mavfer
+
+FOLDER = Path(mavfer.__file__).parent / "benchmarks"
+BENCHMARKS = sorted(path.name for path in FOLDER.glob("[a-z]*.py"))
+KEYS = {
+    "clock.py": {"loopback_p99_ms", "busy_p99_ms"},
+    "record.py": {"lost", "sets", "cpu_over_encode"},
+}
+
+
+def test_there_are_benchmarks():
+    assert "record.py" in BENCHMARKS
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_and_its_keys_are_explained(name):
+    explained = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f"benchmarks/{name}" in explained
+    assert [key for key in KEYS[name] if f"`{key}`" not in explained] == []
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_last_line_of_a_benchmark_is_json_with_the_promised_keys(name, tmp_path):
+    run = subprocess.run(
+        [sys.executable, FOLDER / name, "--seconds", "2"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert run.returncode == 0, run.stderr
+    *table, last = run.stdout.splitlines()
+    found = json.loads(last)
+    assert found.keys() >= KEYS[name]
+    assert all(math.isfinite(found[key]) for key in KEYS[name])
+    assert len(table) >= len(KEYS[name])
+    if name == "record.py":  # every moment is in the files or counted as lost
+        assert found["sets"] + found["lost"] >= 60
+        assert found["sets"] > 0
+    assert list(tmp_path.iterdir()) == []
