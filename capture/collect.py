@@ -194,7 +194,7 @@ class _Collection:
         body = {"session": self._record.id, "port": port}
         try:
             answer = self._crew.command_all("send", body, timeout_s=ANSWER_TIMEOUT_S, only=[name])[name]
-            folder, sizes = str(answer["folder"]), _sizes(answer, name)
+            folder, sizes = str(answer.get("folder")), _sizes(answer, name)
         except RecordError as error:
             self._problems.append(str(error))
             return None
@@ -322,11 +322,10 @@ def _header(view: mmap.mmap | bytes) -> dict[str, Any]:
 
 def _sizes(answer: dict[str, Any], name: str) -> dict[str, int]:
     """Return the file sizes that a recorder told; raises RecordError where they are none of its files."""
-    sizes = answer["files"]
-    fits = isinstance(sizes, dict) and all(
+    sizes = answer.get("files")
+    if not isinstance(sizes, dict) or not all(
         is_file_of(name, file) and isinstance(n_bytes, int) and n_bytes >= 0
         for file, n_bytes in sizes.items()
-    )
-    if not fits:
+    ):
         raise RecordError(f"recorder {name!r}: wanted sizes of its files, found {str(sizes)[:60]!r}")
     return dict(sorted(sizes.items()))

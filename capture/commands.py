@@ -133,7 +133,14 @@ def record(
         labels = _labels(file)
         with (
             _terminate_like_ctrl_c(),
-            views(desk, page=page, host=monitor_host, port=monitor_port, labels=labels),
+            views(
+                desk,
+                streams=settings.streams,
+                page=page,
+                host=monitor_host,
+                port=monitor_port,
+                labels=labels,
+            ),
         ):
             report = _outcome(
                 lambda: record_take(
@@ -181,7 +188,14 @@ def operate(
     desk = Desk()
     with (
         _terminate_like_ctrl_c(),
-        views(desk, page=True, host=monitor_host, port=monitor_port, labels=_labels(file)),
+        views(
+            desk,
+            streams=settings.streams,
+            page=True,
+            host=monitor_host,
+            port=monitor_port,
+            labels=_labels(file),
+        ),
     ):
         reports = operate_takes(folder, rig=settings, desk=desk, metadata=metadata, seconds=seconds)
     for report in reports:
@@ -201,9 +215,9 @@ def recorder(
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End when the master leaves.")] = False,
 ) -> None:
-    """Be one recorder of a rig on a sensor machine: wait for masters, and record what they plan, until Ctrl-C.
+    """Be one recorder of a rig on a sensor machine: wait for masters and record their plans, until Ctrl-C.
 
-    Example: mavfer recorder thermal --rig rig.toml. Those of its own machine `mavfer record` starts by itself.
+    Example: mavfer recorder thermal --rig rig.toml. Those of its own machine `mavfer record` starts itself.
     """
     from .recorder import run_recorder
 

@@ -66,6 +66,7 @@ class Crew:
         }
         self._silent: set[str] = set()
         self._stayed_s = 0.0
+        self._leaving = False
 
     def __enter__(self) -> "Crew":
         rig, settings = self._rig, self._rig.master
@@ -107,6 +108,7 @@ class Crew:
 
     def end(self) -> None:
         """Let every recorder go, and end those that were started; harmless when called twice."""
+        self._leaving = True
         mine = [name for name, member in self._members.items() if member.process is not None]
         others = [name for name in self._members if name not in mine]
         if self._address:  # another master's children, which nobody else would end
@@ -156,7 +158,7 @@ class Crew:
         return sum(bool(member.gone) for member in self._members.values())
 
     def revive(self) -> None:
-        """Start the recorders of this machine anew that have ended; forget those of others that fell silent."""
+        """Start those of this machine anew that have ended; forget those of others that fell silent."""
         for name, member in self._members.items():
             lost = member.joined and time.monotonic() - member.heard_s > REPLACE_S
             if member.process is None:
@@ -254,7 +256,7 @@ class Crew:
         names = [
             name
             for name in (self._members if only is None else only)
-            if self._members[name].joined and not self._members[name].gone
+            if self._members[name].reachable
         ]
         commands = {name: self._command(do, body, time.monotonic_ns() + 30 * 10**9) for name in names}
         end_s = time.monotonic() + wait_s
@@ -270,7 +272,7 @@ class Crew:
             commands = {
                 name: one
                 for name, one in commands.items()
-                if (name, one.id) not in self._answers and not self._members[name].gone
+                if (name, one.id) not in self._answers and self._members[name].reachable
             }
         return list(commands)
 
@@ -316,7 +318,10 @@ class Crew:
         if isinstance(message, Beat):
             member.beat = message
         elif isinstance(message, Report):
-            if message.master == self.master:
+            if message.master == self.master and message.kind == "left":
+                member.beat = parse_body(message.body, Beat) or member.beat
+                member.gone = "" if member.finished else "was told to end"
+            elif message.master == self.master:
                 self._answers[member.name, message.id] = message
                 self._take_in_join(member, message)
         elif self._desk is not None:
@@ -330,7 +335,7 @@ class Crew:
     def _welcome(self, member: Member, peer: str, report: Report) -> None:
         """Let a recorder join that has no master, or had this one and lost it from sight."""
         hello = parse_body(report.body, Hello)
-        if hello is None:
+        if hello is None or self._leaving:
             return
         if member.peer not in ("", peer):
             alive = not member.gone and time.monotonic() - member.heard_s < REPLACE_S

@@ -24,6 +24,8 @@ GRAB_TIMEOUT_S = 2.0
 MAX_SILENT_GRABS = 3
 """A camera that delivers nothing for so many time-outs in a row is given up."""
 QUEUE_POLL_S = 0.1
+STALL_S = 0.2
+"""Frames that come by so much later than those before were held up on this machine."""
 COUNTERS_EVERY_NS = 1_000_000_000
 
 
@@ -106,7 +108,10 @@ class Drain:
         self._queue: queue.Queue[Capture] = queue.Queue(queue_length)
         self._device_clock = DeviceClock()
         self._abandoned = threading.Event()
-        self._grabbed_at_s = time.monotonic()
+        lead_s = (plan.first_tick_ns - clock.now_ns()) / 1e9
+        self._grabbed_at_s = time.monotonic() + max(0.0, lead_s)  # no camera is late before the first tick
+        self._lag_s: float | None = None
+        self._patience_s = 0.0
         self._grabber = threading.Thread(target=self._run, args=(self._grab_all,), name="grab", daemon=True)
         self._storer = threading.Thread(target=self._run, args=(self._store_all,), name="store", daemon=True)
         self._grabber.start()
@@ -114,8 +119,13 @@ class Drain:
 
     @property
     def silent_s(self) -> float:
-        """Seconds since the camera last delivered."""
-        return time.monotonic() - self._grabbed_at_s
+        """Seconds since the camera last delivered, or should have begun to."""
+        return max(0.0, time.monotonic() - self._grabbed_at_s)
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the camera was given up while it had not come back."""
+        return self._abandoned.is_set()
 
     @property
     def steps(self) -> list[ClockStep]:
@@ -159,7 +169,7 @@ class Drain:
         last: tuple[int, int] | None = None  # frame id, time
         n_silent = 0
         self._camera.start(self._plan.first_tick_ns)
-        while True:
+        while not self._abandoned.is_set():
             try:
                 capture = self._camera.grab(GRAB_TIMEOUT_S)
             except CameraError as error:
@@ -170,6 +180,8 @@ class Drain:
                     self.complaints.append(str(error))
                     break
                 continue
+            if self._abandoned.is_set():  # it came back too late
+                break
             n_silent = 0
             self._grabbed_at_s = time.monotonic()
             self.counters.grabbed += 1
@@ -178,6 +190,7 @@ class Drain:
             t_ns = self._device_clock.host_ns(
                 capture.device_time_ns, capture.host_time_ns, frame_id=capture.frame_id
             )
+            self._see_stall(t_ns)
             in_plan = 0 <= plan.nearest_tick(t_ns) < plan.n_ticks
             if last is not None and (n_absent := _absent_in_plan(plan, last, (capture.frame_id, t_ns))):
                 self.counters.lose("sensor", n_absent)
@@ -188,6 +201,7 @@ class Drain:
             else:
                 for kept in keeper.push(t_ns, (t_ns, capture)):
                     self._enqueue(kept)
+            self._lag_s = self._lag_of(t_ns)
             if t_ns > plan.end_ns:
                 break
         for kept in keeper.flush():
@@ -203,12 +217,25 @@ class Drain:
                 if last_look:
                     return None
 
+    def _lag_of(self, t_ns: int) -> float:
+        """Return how many seconds ago a frame's time was."""
+        return (self._timeline_ns() - t_ns) / 1e9
+
+    def _see_stall(self, t_ns: int) -> None:
+        """Where frames come late at once, this process stood still and they lay in the driver: they come in a
+        burst, and may wait for the writer as long as it stood still.
+        """
+        if self._lag_s is not None and (stall_s := self._lag_of(t_ns) - self._lag_s) > STALL_S:
+            self._patience_s += stall_s
+
     def _enqueue(self, kept: Kept[tuple[int, Capture]]) -> None:
         t_ns, capture = kept.item
+        begun_s, patience_s = time.monotonic(), None if self._wait_for_writer else self._patience_s
         try:
-            self._queue.put(capture, block=self._wait_for_writer)
+            self._queue.put(capture, block=patience_s is None or patience_s > 0, timeout=patience_s)
         except queue.Full:
             self.counters.lose("queue")
+        self._patience_s = max(0.0, self._patience_s - (time.monotonic() - begun_s))
         self.counters.tick = kept.tick
         error_ms = (t_ns - self._plan.tick_ns(kept.tick)) / 1e6
         self.counters.tick_error_ms += (error_ms - self.counters.tick_error_ms) / min(10, kept.tick + 1)

@@ -129,6 +129,8 @@ def make_keys(folder: Path, recorders: Collection[str], *, add: bool = False) ->
 
 
 def _new_keys(folder: Path, recorders: Collection[str]) -> tuple[str, ...]:
+    from .session_writer import sync_folder
+
     names = (MASTER, *recorders)
     if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
         found = "a lab's keys" if (folder / f"{MASTER}.key").exists() else "something else"
@@ -143,17 +145,19 @@ def _new_keys(folder: Path, recorders: Collection[str]) -> tuple[str, ...]:
     try:
         for name in names:
             _write_pair(temporary, name)
-        _sync(temporary)
+        sync_folder(temporary)
         if os.name == "nt" and folder.is_dir():
             folder.rmdir()  # empty; there, unlike elsewhere, a rename does not replace it
         temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    _sync(folder.parent)
+    sync_folder(folder.parent)
     return names
 
 
 def _add_keys(folder: Path, recorders: Collection[str]) -> tuple[str, ...]:
+    from .session_writer import sync_folder
+
     _read_secret(folder, MASTER, needs="the machine where keys are made")
     made = []
     with (folder / f"{MASTER}.key").open("rb") as handle:
@@ -168,7 +172,7 @@ def _add_keys(folder: Path, recorders: Collection[str]) -> tuple[str, ...]:
                 continue
             _write_pair(folder, name)
             made.append(name)
-    _sync(folder)
+    sync_folder(folder)
     return tuple(made)
 
 
@@ -200,16 +204,6 @@ def _write_whole(path: Path, text: str, *, mode: int) -> None:
         temporary.rename(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Bring a folder's list of names to the disk; Windows does so by itself."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _read_secret(folder: Path, name: str, *, needs: str) -> tuple[bytes, bytes]:

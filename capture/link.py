@@ -170,7 +170,7 @@ class MasterLink:
             socket.bind(f"{where}:{port}")
         except zmq.ZMQError as error:
             raise RecordError(
-                f"wanted to listen at {where}:{port}, could not ({error}); another master, or another program, "
+                f"wanted to listen at {where}:{port}, could not ({error}); another master or program "
                 f"may be there: end it, or give the rig another [master] host or port"
             ) from error
         return socket, port

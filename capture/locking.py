@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 FAR = 2**62  # Windows locks bytes, not files; this one is beyond every byte that is read
 
@@ -25,3 +26,17 @@ def lock(fileno: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the claim on a file; several may look at once."""
+    with path.open("rb") as handle:
+        if sys.platform == "win32":
+            return not lock(handle.fileno())
+        import fcntl
+
+        try:
+            fcntl.flock(handle.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False

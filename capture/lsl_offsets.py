@@ -14,7 +14,9 @@ LINE_SPAN_S = 60.0
 N_BINS = 200
 OUTLIER = 4.0  # median absolute deviations
 GAP_PERIODS = 3.0
-"""A gap is more than this many periods of a stream's nominal rate without a sample."""
+UNEVEN_S = 0.1
+"""A gap is more than three periods of a stream's nominal rate without a sample, and longer than this: senders
+that send in chunks stamp unevenly, and even go back by less."""
 RATE_TOLERANCE = 0.01
 
 
@@ -31,7 +33,8 @@ class LslReport:
     offset_ms : master's monotonic clock minus the stream's clock, median; NaN where unmeasured
     residual_ms : 99th percentile of what a line through the corrections leaves over
     delay_ms : from a sample's time stamp to its arrival, median and 99th percentile
-    n_gaps, longest_gap_s, n_backward : of the time stamps, within connections
+    n_gaps, longest_gap_s : of a stream with a rate, within connections
+    n_backward, longest_back_s : time stamps that are not later than the one before (without a rate: earlier)
     n_unmapped : samples whose connection has no correction; their times are those of their arrival
     """
 
@@ -50,6 +53,7 @@ class LslReport:
     n_gaps: int
     longest_gap_s: float
     n_backward: int
+    longest_back_s: float
     n_unmapped: int
 
     @property
@@ -68,8 +72,8 @@ class LslReport:
             found.append(f"wanted {self.nominal_hz:g} samples per second, found {self.rate_hz:.4g}")
         if self.n_gaps:
             found.append(f"{self.n_gaps} gaps, the longest of {self.longest_gap_s:.3f} s")
-        if self.n_backward:
-            found.append(f"{self.n_backward} time stamps are not later than the one before")
+        if self.longest_back_s > UNEVEN_S:
+            found.append(f"time stamps go back by up to {self.longest_back_s:.3f} s")
         return tuple(f"{self.topic}: {line}" for line in found)
 
 
@@ -134,7 +138,7 @@ def report_of(stream: LslStream) -> LslReport:
     period_s = 1 / stream.form.nominal_hz if stream.form.nominal_hz > 0 else np.inf
     steps_s = [np.diff(part) for part in _connections(stream)]
     all_steps = np.concatenate([np.empty(0), *steps_s])
-    gaps_s = all_steps[all_steps > GAP_PERIODS * period_s]
+    gaps_s = all_steps[all_steps > max(GAP_PERIODS * period_s, UNEVEN_S)]
     span_s = float(all_steps.sum())
     residuals, offsets, mapped = [np.empty(0)], [np.empty(0)], 0
     for number in np.unique(stream.connection):
@@ -165,6 +169,7 @@ def report_of(stream: LslStream) -> LslReport:
         n_gaps=len(gaps_s),
         longest_gap_s=float(gaps_s.max()) if len(gaps_s) else 0.0,
         n_backward=int(np.sum(all_steps <= 0)) if stream.form.nominal_hz > 0 else int(np.sum(all_steps < 0)),
+        longest_back_s=max(0.0, -float(all_steps.min())) if len(all_steps) else 0.0,
         n_unmapped=len(stream) - mapped,
     )
 

@@ -1,4 +1,4 @@
-"""The commands that speak to a running take: mark, next-step, stop; and the one that makes a protocol file."""
+"""The commands that speak to a running take: mark, next-step, stop; and the one that makes a protocol."""
 
 import time
 from pathlib import Path

@@ -4,6 +4,7 @@ Every chunk repeats the schema and the channel of its one message (a few hundred
 whose checksum holds can be read without the rest of the file. Format: https://mcap.dev/spec (version 0).
 """
 
+import errno
 import os
 import struct
 import zlib
@@ -79,11 +80,13 @@ class Channel:
 class McapWriter:
     """Append messages to a new file; each is complete on its own as soon as `append` returns.
 
-    Not thread-safe. After an OSError the file ends with the last complete message.
+    Not thread-safe. After an OSError the file ends with the last complete message; where the disk does not
+    even take back what it took of the next, the file is `torn`, and no more is written to it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.torn = False
         # Unbuffered: a message that was appended is the kernel's, and outlives this process.
         self._file = path.open("xb", buffering=0)
         lock(self._file.fileno())
@@ -201,13 +204,18 @@ class McapWriter:
         return summary + struct.pack("<I", zlib.crc32(summary)) + MAGIC
 
     def _write(self, block: bytes) -> None:
+        if self.torn:
+            raise OSError(errno.EIO, "the file ends in part of a message and was given up", str(self.path))
         view = memoryview(block)
         try:
             while view:
                 view = view[self._file.write(view) :]
         except OSError:
-            self._file.truncate(self._size)
-            self._file.seek(self._size)
+            try:
+                self._file.truncate(self._size)
+                self._file.seek(self._size)
+            except OSError:
+                self.torn = True
             raise
         self._size += len(block)
 

@@ -44,6 +44,12 @@ class Member:
         """Whether it has closed the files of the take."""
         return self.beat is not None and self.beat.state == "finished"
 
+    @property
+    def reachable(self) -> bool:
+        """Whether it has joined and may still answer; of a process that has ended nothing more will come."""
+        ended = self.process is not None and self.process.poll() is not None
+        return self.joined and not self.gone and not ended
+
     def status(self) -> RecorderStatus:
         """Return its state as the operator sees it."""
         beat = self.beat

@@ -51,20 +51,23 @@ class Command(StrictModel):
 class Report(StrictModel):
     """What a recorder tells the master: "hello" while it has none, "done" or "refused" to answer a command.
 
+    "left" is its last word: it was told to end.
+
     Attributes
     ----------
     master, id : of the command that is answered
-    body : of a hello a `Hello`; of a refusal the "error"; of an answer what was asked for
+    body : of a hello a `Hello`; of a refusal the "error"; of an answer what was asked for; of a last word
+        the last `Beat`
     """
 
-    kind: Literal["hello", "done", "refused"]
+    kind: Literal["hello", "done", "refused", "left"]
     master: str = ""
     id: int = -1
     body: dict[str, Any] = Field(default_factory=dict)
 
 
 class Hello(StrictModel):
-    """Who a recorder is, and what it is doing. `session` is the id of the take that it records or recorded."""
+    """Who a recorder is and what it does; `session` is the id of the take that it records or recorded."""
 
     pid: int
     host: str

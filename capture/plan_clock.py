@@ -27,6 +27,7 @@ class PlanClock:
         self._pings: list[Stamps] = []
         self._n = 0
         self._jumps_ns = 0
+        self._solved: tuple[int, ClockMap] | None = None  # after how many pings
         self.steps_ns: list[int] = []
         """By how much the recorder's clock jumped, each time; ahead is positive."""
 
@@ -54,7 +55,12 @@ class PlanClock:
 
     def solve(self) -> ClockMap:
         """Return the map from the recorder's clock, as it reads now, to the master's."""
-        return solve_clock(np.array(self.pings(), np.int64).reshape(-1, 4))
+        with self._lock:
+            solved, n, pings = self._solved, self._n, list(self._pings)
+        if solved is None or solved[0] != n:
+            solved = n, solve_clock(np.array(pings, np.int64).reshape(-1, 4))
+            self._solved = solved
+        return solved[1]
 
     def round_trip_ms(self) -> float:
         """Return the best round trip of the newest burst; 0 before the first."""

@@ -108,7 +108,7 @@ class _Maker:
 
     def make(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
         """Return a picture's head and its JPEG; raises SessionError for pixels unlike the spec."""
-        if frame.encoded is None:
+        if frame.encoded is None or self._stream is not Stream.COLOR:
             check_pixels(frame.pixels, self._spec)  # an empty picture ends the process in the libraries below
         if self._stream is Stream.COLOR:
             low, high, unit = 0.0, 0.0, ""

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..config import parse
 from ..errors import ConfigError, MavferError, RecordError
 from .cameras import make_camera, make_clock
 from .clock import boot_id
-from .disk import disk_of, write_speed_bytes_per_s
+from .disk import disk_of, estimate_bytes_per_s, write_speed_bytes_per_s
 from .keys import read_recorder_keys
 from .link import Pinger, RecorderLink
 from .messages import Beat, Command, Hello, Join, Report, SendFiles
@@ -67,6 +68,7 @@ class Recorder:
         self._sensor: Sensor | None = None
         self._sensor_key: object = None
         self._take: Recording | None = None
+        self._made_folder: Path | None = None  # for a take that has not started
         self._sender: Sender | None = None
         self._pings = PlanClock()
         self._pinger: Pinger | None = None
@@ -200,7 +202,8 @@ class Recorder:
         subject, seconds = str(body["subject"]), float(body["seconds"])
         scene = (rig.scene, subject, seconds) if settings.simulated else None
         key = (settings, rig.color, scene, bool(body["previews"]))
-        if self._sensor is None or self._sensor_key != key:
+        given_up = self._take is not None and self._take.camera_given_up
+        if self._sensor is None or self._sensor_key != key or given_up or self._sensor.hangs():
             self._close_camera()
             camera = make_camera(settings, rig=rig, subject=subject, seconds=seconds, clock=self._clock)
             try:
@@ -212,6 +215,7 @@ class Recorder:
                 camera.close()
                 raise
             self._sensor, self._sensor_key = sensor, key
+        self._discard()  # of a master that died before it started the take
         self._rig, self._state, self._take = rig, "open", None
         self._sensor.rest()
         if self._pinger is not None:
@@ -257,30 +261,40 @@ class Recorder:
             if self._folder.exists() and any(self._folder.iterdir()):
                 raise RecordError(f"the recorder's folder holds a session of this name: {self._folder}")
             self._folder.mkdir(parents=True, exist_ok=True)
-        self._take = Recording(
-            self._folder,
-            session=str(body["session"]),
-            recorder=self._name,
-            rig=self._rig,
-            settings=self._rig.recorders[self._name],
-            sensor=self._sensor,
-            clock=self._clock,
-            pings=self._pings,
-            free_bytes=lambda: disk_of(self._folder).free_bytes,
-        )
+            self._made_folder = self._folder
+        try:
+            self._take = Recording(
+                self._folder,
+                session=str(body["session"]),
+                recorder=self._name,
+                rig=self._rig,
+                settings=self._rig.recorders[self._name],
+                sensor=self._sensor,
+                clock=self._clock,
+                pings=self._pings,
+                free_bytes=lambda: disk_of(self._folder).free_bytes,
+            )
+        except BaseException:
+            self._discard()
+            raise
         self._state = "armed"
         return {}
 
-    def _disarm(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _disarm(self, _: dict[str, Any]) -> dict[str, Any]:
         """Remove the files of a take that does not start."""
-        if self._take is not None:
-            self._take.discard()
-            if not body.get("folder"):
-                self._folder.rmdir()
-                self._folder = self._sessions
-        self._take = None
+        self._discard()
         self._state = "open" if self._sensor is not None else "waiting"
         return {}
+
+    def _discard(self) -> None:
+        """Let nothing stay of a take that was armed; one that has ended stays."""
+        if self._take is not None and not self._take.finished:
+            self._take.discard()
+            self._take = None
+        if self._made_folder is not None:
+            with suppress(OSError):  # somebody else has put something there
+                self._made_folder.rmdir()
+            self._made_folder, self._folder = None, self._sessions
 
     def _start(self, body: dict[str, Any]) -> dict[str, Any]:
         if self._take is None:
@@ -290,7 +304,7 @@ class Recorder:
             self._pinger.stop()
         header = {"session": body["session"], "boot_id": boot_id(), "master_boot_id": self._master_boot_id}
         self._take.start(plan, header=header)
-        self._state = "recording"
+        self._state, self._made_folder = "recording", None
         self._say(f"records {self._take.folder}")
         return {}
 
@@ -303,8 +317,10 @@ class Recorder:
         if self._take is not None and self._take.running:
             raise RecordError(f"a take runs: {self._take.folder}")
         self._stop_sending()
+        self._discard()
         self._close_camera()
         self._state = "waiting"
+        self._told_to_quit = not self._stays
         return {}
 
     def _send_files(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -361,13 +377,12 @@ class Recorder:
 
     def _close(self) -> None:
         """Leave everything in order: the take's files first."""
-        if self._take is not None and not self._take.finished:
-            if self._state == "armed":
-                self._take.discard()
-            else:
-                self._take.end("the recorder was told to end")
-                self._state = "finished"
-                self._link.send_beat(self._beat())
+        if self._take is not None and self._take.running:
+            self._take.end("the recorder was told to end")
+            self._state = "finished"
+        self._discard()
+        if self._master and not self._told_to_quit:
+            self._link.send(Report(kind="left", master=self._master, body=self._beat().model_dump()))
         self._stop_sending("the recorder was told to end")
         if self._pinger is not None:
             self._pinger.stop()
@@ -403,7 +418,7 @@ class Recorder:
             kept=counters.kept if counters else 0,
             lost=dict(counters.lost) if counters else {},
             waiting=counters.waiting if counters else 0,
-            camera_silent_s=take.camera_silent_s if take is not None else 0.0,
+            camera_silent_s=self._camera_silent_s(),
             written_bytes=take.written_bytes if take is not None else 0,
             bytes_per_s=(take.bytes_per_s if take is not None else 0) or self._estimated_bytes_per_s(),
             disk_free_bytes=disk_of(self._folder).free_bytes,
@@ -419,12 +434,17 @@ class Recorder:
             complaints=complaints,
         )
 
+    def _camera_silent_s(self) -> float:
+        if self._take is not None and self._take.running:
+            return self._take.camera_silent_s
+        return self._sensor.silent_s if self._sensor is not None else 0.0
+
     def _estimated_bytes_per_s(self) -> float:
         if self._sensor is None:
             return 0.0
         fps = self._sensor.camera.fps
         moments = fps if self._rig.keep == "all" else min(fps, self._rig.fps)
-        return self._sensor.bytes_per_moment * moments
+        return estimate_bytes_per_s(self._sensor.sizes, frames_per_s=moments)
 
     def _take_ping(self, t0_ns: int, t1_ns: int, t2_ns: int, t3_ns: int) -> None:
         self._pings.add((t0_ns, t1_ns, t2_ns, t3_ns))
@@ -458,6 +478,9 @@ def _reason(error: Exception) -> str:
 
 def run_recorder(name: str, *, rig: Rig, master: str, stays: bool, folder: Path) -> None:
     """Run a recorder in this process; Ctrl-C and SIGTERM end the take in order."""
+    import cv2
+
+    cv2.setNumThreads(1)  # small pictures: more threads cost more than they save
     recorder = Recorder(name, rig=rig, master=master, stays=stays, folder=folder)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: recorder.terminate())

@@ -88,6 +88,11 @@ class Recording:
         return self._failed or (self._drain is not None and self._drain.cut_short)
 
     @property
+    def camera_given_up(self) -> bool:
+        """Whether the camera hangs in the take's hands, so that it must be opened anew."""
+        return self._drain is not None and self._drain.abandoned
+
+    @property
     def camera_silent_s(self) -> float:
         """Seconds since the camera last delivered."""
         return self._drain.silent_s if self._drain is not None and not self.finished else 0.0
@@ -147,7 +152,7 @@ class Recording:
                 self._complain(f"cannot write: {getattr(error, 'strerror', None) or error}")
 
     def look_after(self) -> None:
-        """Keep the plan on time, give up a camera that hangs, stop before the disk is full, close the files."""
+        """Keep the plan on time, give up a hanging camera, stop before the disk is full, close the files."""
         if self._drain is None or self.finished:
             return
         if self._drain.silent_s > CAMERA_HUNG_S:
@@ -163,9 +168,10 @@ class Recording:
     def end(self, complaint: str) -> None:
         """End the take with the tick that is due, and close the files; for a process that is told to end."""
         if self._drain is not None and not self.finished:
-            self._failed = True
-            self._complain(complaint)
-            self._drain.cut_now()
+            if not self._drain.grabbing_is_over.is_set():
+                self._failed = True
+                self._complain(complaint)
+                self._drain.cut_now()
             if not self._drain.finished.wait(FINISH_TIMEOUT_S):
                 self._drain.abandon("the camera did not let go in time")
                 self._drain.finished.wait(FINISH_TIMEOUT_S)

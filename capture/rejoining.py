@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..errors import RecordError, SessionError
 from .file_mending import mend
-from .locking import lock
+from .locking import is_locked
 from .mcap_reader import McapReader
 from .messages import Beat
 from .payload import COUNTERS, MARKERS, decode_json
@@ -44,7 +44,7 @@ def take_in_log(path: Path, record: SessionRecord) -> tuple[SessionRecord, tuple
 def require_no_master(path: Path) -> None:
     """Raise RecordError if a master still writes into the session at `path`."""
     for name in recorder_files(path, MASTER):
-        if _locked(path / name):
+        if is_locked(path / name):
             raise RecordError(f"the take's master still runs; stop the take there: {path}")
 
 
@@ -56,7 +56,7 @@ def last_words(path: Path, name: str, record: SessionRecord) -> Beat | str:
     files = recorder_files(path, name)
     if not files:
         return "left no file"
-    if any(_locked(path / file) for file in files):
+    if any(is_locked(path / file) for file in files):
         return ""
     try:
         known = recount_recorder(path, name, record.recorders[name])
@@ -81,9 +81,3 @@ def _counters(path: Path, files: tuple[str, ...]) -> list[dict]:
         found += [decode_json(reader.payload(row)) for row in rows]
         reader.close()
     return found
-
-
-def _locked(file: Path) -> bool:
-    """Whether a process has the file open to write it."""
-    with file.open("rb") as handle:
-        return not lock(handle.fileno())

@@ -12,12 +12,18 @@ from pydantic import Field, StringConstraints, model_validator
 from ..config import StrictModel, parse, read_toml
 from ..errors import ConfigError
 from .simulated.scene import SceneSettings
+from .streams import Stream
 
 RecorderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$")]
 RESERVED_NAMES = ("master",)
 
 
+STREAMS = {
+    "simulated_kinect": (Stream.COLOR, Stream.DEPTH, Stream.INFRARED),
+    "simulated_a65": (Stream.THERMAL,),
+    "video": (Stream.COLOR,),
+}
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
@@ -79,6 +85,11 @@ class RecorderSettings(StrictModel):
         if self.skew is not None and not self.simulated:
             raise ValueError("skew wants a simulated camera: no real clock is made wrong")
         return self
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """What the camera delivers."""
+        return STREAMS[self.camera]
 
     @property
     def spawned(self) -> bool:
@@ -145,6 +156,12 @@ class Rig(StrictModel):
     def scene(self) -> SceneSettings:
         """The simulated scene, with its defaults where the file names none."""
         return self.simulated or SceneSettings()
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """What all cameras together deliver, in the order of `Stream`."""
+        found = {stream for settings in self.recorders.values() for stream in settings.streams}
+        return tuple(stream for stream in Stream if stream in found)
 
     @property
     def is_simulated(self) -> bool:

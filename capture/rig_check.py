@@ -1,4 +1,4 @@
-"""What stands behind a rig file right now: every recorder found, its camera opened, disk and clock measured."""
+"""What stands behind a rig file right now: recorders found, cameras opened, disks and clocks measured."""
 
 import time
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ def _doubts(rig: Rig, status: RecorderStatus, answer: dict[str, Any], speed: flo
     rate = float(answer["bytes_per_s"])
     if speed < HEADROOM * rate:
         doubts.append(
-            f"the disk takes {speed / 1e6:.0f} MB/s, the streams make {rate / 1e6:.1f} MB/s: frames may be lost"
+            f"the disk takes {speed / 1e6:.0f} MB/s, the streams make {rate / 1e6:.1f}: frames may be lost"
         )
     if answer["disk_free_bytes"] < rig.reserve_mb * 2**20:
         doubts.append(f"less than reserve_mb = {rig.reserve_mb} is free on the disk")

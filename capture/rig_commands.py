@@ -41,7 +41,7 @@ def rig_check(
         bool, typer.Option("--json", help="Print one JSON object instead of the table.")
     ] = False,
 ) -> None:
-    """Find every recorder of a rig and print camera, disk, clock and software; exit 1 where one cannot record.
+    """Find every recorder of a rig; print camera, disk, clock, software; exit 1 where one cannot record.
 
     Example: mavfer rig check rig.toml
     """

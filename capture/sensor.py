@@ -1,7 +1,9 @@
 """A recorder's camera between takes: it is open, measured, and shows what it sees while nothing is stored."""
 
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..errors import CameraError, MavferError
 from .camera import Camera
@@ -10,6 +12,8 @@ from .payload import Color, encode
 from .preview import Previewer
 
 GRAB_TIMEOUT_S = 2.0
+ROUSE_TIMEOUT_S = 2 * GRAB_TIMEOUT_S
+SUSPECT_S = 1.0
 PREVIEW_EVERY_S = 0.25
 
 
@@ -35,21 +39,36 @@ class Sensor:
         self.camera = camera
         self.complaint = ""
         """What went wrong while it rested, or ""."""
-        self.bytes_per_moment = 0
+        self.sizes: dict[str, list[int]] = {spec.stream: [] for spec in camera.specs}
+        """Bytes of the frames that were measured, by stream."""
         self.previewer = None if send_preview is None else Previewer(send_preview, camera.specs)
         self._clock = clock
         self._color: Color = color
         self._roused = threading.Event()
+        self._grabbed_at_s = time.monotonic()
         self._thread: threading.Thread | None = None
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the camera last delivered while it rests; 0 while it does not."""
+        resting = self._thread is not None and self._thread.is_alive()
+        return time.monotonic() - self._grabbed_at_s if resting else 0.0
+
+    def hangs(self) -> bool:
+        """Whether the camera is in a grab that does not come back; takes some seconds to tell if it may be."""
+        if self.silent_s > SUSPECT_S:
+            try:
+                self.rouse()
+            except CameraError:
+                return True
+        return False
 
     def measure(self) -> None:
         """Take one moment and see what it comes to on disk; raises CameraError if none comes."""
         self.camera.start(self._clock.now_ns())
         frames = self.camera.grab(GRAB_TIMEOUT_S).retrieve()
-        self.bytes_per_moment = sum(
-            len(encode(frame, spec, color=self._color))
-            for frame, spec in zip(frames, self.camera.specs, strict=True)
-        )
+        for frame, spec in zip(frames, self.camera.specs, strict=True):
+            self.sizes[spec.stream].append(len(encode(frame, spec, color=self._color)))
         if self.previewer is not None:
             self.previewer.offer(frames)
 
@@ -58,19 +77,29 @@ class Sensor:
         if self.previewer is None or (self._thread is not None and self._thread.is_alive()):
             return
         self._roused.clear()
+        self._grabbed_at_s = time.monotonic()
         self._thread = threading.Thread(target=self._show, name="rest", daemon=True)
         self._thread.start()
 
     def rouse(self) -> None:
-        """Stop showing: the camera is free for a take when this returns; harmless when it does not rest."""
+        """Stop showing: the camera is free for a take when this returns; harmless when it does not rest.
+
+        Raises
+        ------
+        CameraError
+            The camera hangs in a grab that should have come back by itself.
+        """
         self._roused.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(max(0.1, ROUSE_TIMEOUT_S - self.silent_s))
+            if self._thread.is_alive():
+                raise CameraError("the camera hangs: it delivers nothing, and does not let go")
             self._thread = None
 
     def close(self) -> None:
         """Let the camera go; harmless when called twice."""
-        self.rouse()
+        with suppress(CameraError):
+            self.rouse()
         if self.previewer is not None:
             self.previewer.close()
         self.camera.close()
@@ -82,6 +111,7 @@ class Sensor:
             try:
                 capture = self.camera.grab(GRAB_TIMEOUT_S)
                 self.complaint = ""
+                self._grabbed_at_s = time.monotonic()
                 now_ns = self._clock.now_ns()
                 if self.previewer is not None and now_ns - shown_ns >= PREVIEW_EVERY_S * 1e9:
                     shown_ns = now_ns

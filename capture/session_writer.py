@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .locking import lock
+from .locking import is_locked
 from .mcap_file import Channel, McapWriter
 from .payload import CLOCK, COUNTERS, HEADER, Color, encode, encode_json, stream_channel
 from .streams import Frame, StreamSpec
@@ -30,9 +30,8 @@ def recorder_files(folder: Path, recorder: str) -> tuple[str, ...]:
 def being_written(folder: Path) -> Path | None:
     """Return a file of the session folder that a recorder has open, or None."""
     for file in sorted(folder.glob("*.[0-9][0-9][0-9][0-9].mcap")):
-        with file.open("rb") as handle:
-            if not lock(handle.fileno()):
-                return file
+        if is_locked(file):
+            return file
     return None
 
 
@@ -70,7 +69,8 @@ class SessionWriter:
         self._files: list[str] = []
         self._n_present = len(recorder_files(folder, recorder))
         self._full_bytes = 0
-        self._sync_error: OSError | None = None
+        self._lacks_header = False
+        self._error: OSError | None = None  # of a file that cannot be whole any more
         self._file = self._begin_file()
         self._sync_thread = threading.Thread(target=self._sync_every_second, name="sync", daemon=True)
         self._sync_thread.start()
@@ -80,6 +80,7 @@ class SessionWriter:
         with self._lock:
             self._header = encode_json({"recorder": self._recorder, **header})
             self._last_ns = now_ns
+            self._lacks_header = True
             self._write_header()
 
     def append(self, frames: Iterable[Frame]) -> None:
@@ -134,8 +135,8 @@ class SessionWriter:
             finally:
                 self._file.close()
         sync_folder(self._folder)
-        if self._sync_error is not None:
-            raise self._sync_error
+        if self._error is not None:
+            raise self._error
         return tuple(self._files)
 
     def discard(self) -> None:
@@ -156,14 +157,24 @@ class SessionWriter:
         self, channel: Channel, payload: bytes, *, log_ns: int, publish_ns: int, sequence: int
     ) -> None:
         with self._lock:
-            if self._file.size >= self._segment_bytes:
-                self._file.finish()
-                full, self._file = self._file, self._begin_file()
-                self._full_bytes += full.size
-                full.close()
+            if self._file.torn or self._file.size >= self._segment_bytes:
+                self._begin_next_file()
+            if self._lacks_header:
                 self._write_header()
             self._last_ns = log_ns
             self._file.append(channel, payload, log_ns=log_ns, publish_ns=publish_ns, sequence=sequence)
+
+    def _begin_next_file(self) -> None:
+        try:
+            self._file.finish()
+        except OSError as error:
+            if not self._file.torn:
+                raise
+            self._error = error
+        full, self._file = self._file, self._begin_file()
+        self._full_bytes += full.size
+        self._lacks_header = self._header is not None
+        full.close()
 
     def _begin_file(self) -> McapWriter:
         name = file_name(self._recorder, self._n_present + len(self._files))
@@ -173,10 +184,9 @@ class SessionWriter:
         return writer
 
     def _write_header(self) -> None:
-        if self._header is not None:
-            self._file.append(
-                HEADER, self._header, log_ns=self._last_ns, publish_ns=self._last_ns, sequence=0
-            )
+        assert self._header is not None
+        self._file.append(HEADER, self._header, log_ns=self._last_ns, publish_ns=self._last_ns, sequence=0)
+        self._lacks_header = False
 
     def _sync_every_second(self) -> None:
         while not self._finished.wait(SYNC_EVERY_S):
@@ -185,7 +195,7 @@ class SessionWriter:
             try:
                 sync_file(descriptor)
             except OSError as error:  # the system tells it once; `finish` passes it on
-                self._sync_error = error
+                self._error = error
             finally:
                 os.close(descriptor)
 

@@ -96,6 +96,6 @@ class StepClock:
 
 
 def step_requests(steps: Sequence[Step], markers: Iterable[Marker]) -> tuple[int, ...]:
-    """Return when steps began and ended, as recorded: `StepClock.next_ns` of a take that goes on elsewhere."""
+    """Return when steps began and ended, as recorded: `StepClock.next_ns` of a take that goes on."""
     changes = {f"step: {step.name} {change}" for step in steps for change in ("begins", "ends")}
     return tuple(marker.t_ns for marker in markers if marker.source == SOURCE and marker.label in changes)

@@ -10,6 +10,7 @@ from ..config import parse
 from ..errors import RecordError
 from .crew import Crew
 from .desk import Desk, NextStep, Quit, Start, Stop
+from .disk import require_room
 from .member import Member
 from .messages import Beat
 from .place import Place
@@ -255,14 +256,14 @@ class Take:
         reserve = self._record.settings.reserve_mb * 2**20
         for disk in {answer["disk"] for answer in answers.values()}:
             names = [name for name, answer in answers.items() if answer["disk"] == disk]
-            rate = sum(float(answers[name]["bytes_per_s"]) for name in names)
-            free = int(answers[names[0]]["disk_free_bytes"])
-            if rate * self._seconds + reserve > free:
-                raise RecordError(
-                    f"wanted {rate * self._seconds / 1e9:.2f} GB for {self._seconds:g} s of "
-                    f"{', '.join(names)} at {rate / 1e6:.1f} MB/s and {reserve / 1e9:.2f} GB in reserve "
-                    f"(reserve_mb), found {free / 1e9:.2f} GB free: {answers[names[0]]['folder']}"
-                )
+            require_room(
+                Path(answers[names[0]]["folder"]),
+                bytes_per_s=sum(float(answers[name]["bytes_per_s"]) for name in names),
+                seconds=self._seconds,
+                reserve_bytes=reserve,
+                free_bytes=int(answers[names[0]]["disk_free_bytes"]),
+                recorders=names,
+            )
 
     def _start(self) -> None:
         """Send the plan, once, ahead of its first tick."""
@@ -389,7 +390,9 @@ class Take:
             n_ticks = plan.nearest_tick(time.monotonic_ns()) + 1
         self._record = self._record.model_copy(update={"plan": plan.cut(n_ticks)})
         body = {"n_ticks": self._record.plan.n_ticks}
-        self._crew.command_living("stop", body, wait_s=STEP_TIMEOUT_S if self._all_heard() else 1.0)
+        at_work = [member.name for member in self._crew.members() if not member.finished]
+        wait_s = STEP_TIMEOUT_S if self._all_heard() else 1.0
+        self._crew.command_living("stop", body, only=at_work, wait_s=wait_s)
         end_s = time.monotonic() + STOP_TIMEOUT_S
         while not self._crew.all_finished() and time.monotonic() < end_s:
             self._crew.listen(WATCH_EVERY_S)

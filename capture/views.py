@@ -1,15 +1,21 @@
 """What stands around a master's loop: the monitor page, the terminal view, the socket of `mavfer mark`."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from .desk import Desk
+from .streams import Stream
 
 
 @contextmanager
 def views(
-    desk: Desk, *, page: bool, host: str = "127.0.0.1", port: int = 0, labels: Sequence[str] = ()
+    desk: Desk,
+    *,
+    streams: Sequence[Stream] = tuple(Stream),
+    page: bool,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    labels: Sequence[str] = (),
 ) -> Iterator[None]:
     """Show a desk as long as the block lasts: in the terminal if there is one, on a page if one is wanted.
 
@@ -26,16 +32,14 @@ def views(
     with ExitStack() as stack:
         control = ControlServer(desk)
         stack.callback(control.close)
+        view = stack.enter_context(TerminalView(desk))
         if page:
             from .monitor.server import Monitor
 
-            monitor = stack.enter_context(Monitor(desk, host=host, port=port, labels=labels, tell=_say))
-            _say(f"monitor: {monitor.url}")
+            monitor = stack.enter_context(
+                Monitor(desk, host=host, port=port, streams=streams, labels=labels, tell=view.tell)
+            )
+            view.tell(f"monitor: {monitor.url}")
             if monitor.warning:
-                _say(monitor.warning)
-        stack.enter_context(TerminalView(desk))
+                view.tell(monitor.warning)
         yield
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

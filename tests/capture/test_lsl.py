@@ -381,15 +381,16 @@ def test_each_take_explains_its_streams_and_holds_its_own_samples_only(outlet, r
     eeg = outlet("eeg")
     lsl = recorder("name='eeg'")
     wait_for(lambda: states(lsl) == {"eeg": "connected"})
-    for number in range(2):
+    first = 0
+    for number, count in enumerate((20, 5, 30)):
         take = Take(tmp_path / f"take{number}")
         lsl.begin(take.add)
-        eeg.push(20)
-        wait_for(lambda: counts(lsl) == {"eeg": 20})
+        eeg.push(count)
+        wait_for(lambda count=count: counts(lsl) == {"eeg": count})
         lsl.end()
-        eeg.push(5)  # between takes
         (stream,) = read_streams(session := take.read())
-        assert stream.values[:, 0].tolist() == list(range(25 * number, 25 * number + 20))
+        assert stream.values[:, 0].tolist() == list(range(first, first + count))
+        first += count
         assert len(stream.clock) >= 1
         assert lsl_offsets(session)[0].n_unmapped == 0
         readers = session._readers("master")
@@ -582,14 +583,29 @@ def test_each_connection_is_mapped_by_its_own_corrections_and_without_any_by_its
 def test_gaps_and_stamps_that_go_back_are_counted_within_connections():
     stamps = np.arange(100) / 100
     stamps[50:] += 0.5
-    stamps[80] = stamps[79] - 0.001
+    stamps[70] = stamps[69] - 0.001
+    stamps[90:] -= 0.3
     report = report_of(stream_of(stamps, clock=corrections(offset_s=0, drift=0, span_s=10)))
-    assert (report.n_gaps, report.n_backward) == (1, 1)
-    assert report.longest_gap_s == pytest.approx(0.51)
+    assert (report.n_gaps, report.n_backward) == (1, 2)
+    assert (report.longest_gap_s, report.longest_back_s) == pytest.approx((0.51, 0.29))
+    assert report.problems[-2:] == (
+        "lsl/eeg: 1 gaps, the longest of 0.510 s",
+        "lsl/eeg: time stamps go back by up to 0.290 s",
+    )
     whole = np.concatenate([np.arange(50) / 100, 900 + np.arange(50) / 100])
     apart = report_of(stream_of(whole, clock=[], connection=[0] * 50 + [1] * 50))
     assert (apart.n_gaps, apart.n_backward, apart.n_connections) == (0, 0, 2)
     assert apart.rate_hz == pytest.approx(100)
+
+
+def test_the_uneven_stamps_of_a_sender_that_sends_in_chunks_are_no_problem():
+    rng = np.random.default_rng(0)
+    stamps = (
+        np.repeat(np.arange(100) * 0.02 + rng.uniform(0, 0.01, 100), 20) + np.tile(np.arange(20), 100) / 1e3
+    )
+    report = report_of(stream_of(stamps, clock=corrections(offset_s=0, drift=0, span_s=10), hz=1000.0))
+    assert report.n_backward > 0
+    assert report.problems == ()
 
 
 def test_a_wrong_rate_and_an_empty_stream_are_told():

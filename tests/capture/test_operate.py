@@ -99,7 +99,7 @@ def test_the_desk_ends_a_take_and_marks_stand_in_its_session(tmp_path, rig):
     assert session.markers() == (marker,)
     assert session.record.state == "stopped"
     assert synchronize(session).report.complete
-    assert [event["kind"] for event in session.events("master")] == ["refused"]
+    assert "refused" in [event["kind"] for event in session.events("master")]
 
 
 def test_what_is_refused_is_told_and_the_next_take_is_made(tmp_path, rig):

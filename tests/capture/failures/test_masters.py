@@ -266,7 +266,7 @@ def test_a_second_master_on_a_port_is_refused_in_one_line_and_the_first_take_is_
     run = mavfer("record", tmp_path / "other", "--rig", lab.file, "--subject", "S02", "--seconds", "1")
     assert (run.returncode, run.stdout) == (1, "")
     (line,) = run.stderr.splitlines()
-    assert f"wanted to listen at tcp://127.0.0.1:{lab.port}, could not (Address already in use)" in line
+    assert f"wanted to listen at tcp://127.0.0.1:{lab.port}, could not (Address already in use" in line
     assert "another master" in line
     assert not (tmp_path / "other").exists()
     report = operator.outcome()
