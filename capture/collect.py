@@ -3,7 +3,6 @@
 receive_files.py fetches one file, send_files.py is the recorder's side.
 """
 
-import mmap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,10 +15,7 @@ from ..errors import ConfigError, OutputError, RecordError, SessionError
 from .crew import Crew
 from .disk import disk_of, size_text
 from .file_mending import TORN_FOLDER
-from .mcap_file import PREAMBLE, Channel
-from .mcap_reader import ROW_NAMES, chunk_end, chunk_intact, chunk_row, map_file
-from .payload import HEADER, decode_json
-from .receive_files import FileLine, bring, partial_of, same_hash
+from .receive_files import FileLine, bring, header_of, partial_of, same_hash
 from .rig import Rig
 from .send_files import is_file_of
 from .session import SessionRecord, read_record, write_record
@@ -267,12 +263,7 @@ class _Collection:
 
     def _require_own(self, name: str, file: str, partial: Path) -> None:
         """Raise SessionError if a file says that it belongs to another session of the same name."""
-        view = map_file(partial)
-        try:
-            header = _header(view).get("session")
-        finally:
-            if not isinstance(view, bytes):
-                view.close()
+        header = header_of(partial).get("session")
         found = header if isinstance(header, dict) else {}
         mine = {"id": self._record.id, "started_utc": self._record.started_utc}
         if {key: found.get(key, mine[key]) for key in mine} != mine:
@@ -306,18 +297,6 @@ class _Collection:
     def _show(self, file: str, at: int) -> None:
         if self._on_progress is not None:
             self._on_progress(self._done_bytes + at, self._total_bytes, file)
-
-
-def _header(view: mmap.mmap | bytes) -> dict[str, Any]:
-    """Return the header that a recorder's file begins with, or an empty table if it is not there."""
-    at, channels = len(PREAMBLE), dict[int, Channel]()
-    end = chunk_end(view, at)
-    if end is None or not chunk_intact(view, at, end):
-        return {}
-    row = chunk_row(view, at, end, channels)
-    if row is None or channels[row[0]].topic != HEADER.topic:
-        return {}
-    return decode_json(bytes(view[row[ROW_NAMES.index("payload")] : end]))
 
 
 def _sizes(answer: dict[str, Any], name: str) -> dict[str, int]:

@@ -39,7 +39,7 @@ def collect(
         raise
     for name, files in report.files.items():
         gone = f", {report.removed[name]} removed there" if name in report.removed else ""
-        typer.echo(f"{name}: {len(files)} files are here{gone}")
+        typer.echo(f"{name}: {len(files)} {'file' if len(files) == 1 else 'files'} here{gone}")
     for note in report.notes:
         typer.echo(note)
     if report.n_bytes:

@@ -253,11 +253,7 @@ class Crew:
 
         Returns the names of those that have not answered.
         """
-        names = [
-            name
-            for name in (self._members if only is None else only)
-            if self._members[name].reachable
-        ]
+        names = [name for name in (self._members if only is None else only) if self._members[name].reachable]
         commands = {name: self._command(do, body, time.monotonic_ns() + 30 * 10**9) for name in names}
         end_s = time.monotonic() + wait_s
         sent_s = 0.0

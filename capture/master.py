@@ -11,6 +11,7 @@ from ..output import require_free
 from .clock import boot_id
 from .crew import Crew
 from .desk import Desk, Quit, Start
+from .lab_streams import lab_streams
 from .payload import utc_now
 from .place import require_place
 from .protocol import Consent, Protocol
@@ -87,7 +88,7 @@ def record(
     require_place(path, overwrite=overwrite)
     if start.simulated:
         require_free(truth_path(path), overwrite=overwrite)
-    with Crew(rig, desk=desk) as crew:
+    with lab_streams(rig) as lab, Crew(rig, desk=desk) as crew:
         crew.gather(timeout_s=gather_timeout_s)
         require_idle(crew)
         take = Take(
@@ -97,6 +98,7 @@ def record(
             desk=desk or Desk(),
             seconds=seconds,
             previews=previews,
+            lab=lab,
             on_progress=on_progress,
             on_status=on_status,
         )
@@ -121,7 +123,7 @@ def rejoin(
     """
     path = Path(path).absolute()
     settings, address = _orphan(path)[1:]
-    with Crew(settings, desk=desk, address=address) as crew:
+    with lab_streams(settings) as lab, Crew(settings, desk=desk, address=address) as crew:
         record, settings, _ = _orphan(path)  # who listens there is the one master: another may have ended it
         crew.take = record.id
         end_s = time.monotonic() + timeout_s
@@ -134,6 +136,7 @@ def rejoin(
             desk=desk or Desk(),
             seconds=record.plan.n_ticks / settings.fps,
             previews=desk is not None,
+            lab=lab,
             on_progress=on_progress,
             on_status=on_status,
         )
@@ -177,7 +180,7 @@ def operate(
     """
     folder = Path(folder).absolute()
     reports: list[TakeReport] = []
-    with Crew(rig, desk=desk) as crew:
+    with lab_streams(rig) as lab, Crew(rig, desk=desk) as crew:
         notice, bad = "", False
         while True:
             try:
@@ -204,7 +207,9 @@ def operate(
                 )
                 require_place(path, overwrite=False)
                 record = _with_master(record, crew)
-                take = Take(path, record, crew, desk=desk, seconds=length_s, previews=True, last=False)
+                take = Take(
+                    path, record, crew, desk=desk, seconds=length_s, previews=True, last=False, lab=lab
+                )
                 reports.append(take.run(overwrite=False))
                 notice, bad = f"{path.name} {told(reports[-1])}", reports[-1].n_lost > 0
                 if take.told_to_quit:

@@ -1,6 +1,7 @@
 """The folder of a take to come: what may be replaced, and what is left when the take does not start."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import OutputError
@@ -21,10 +22,12 @@ class Place:
         self._overwrite = overwrite
         self._claim = path.with_name(f".{path.name}.replaced")
         self._aside = self._claim / path.name
+        self._made: list[Path] = []  # folders above the session's, innermost first
 
     def make(self) -> None:
         """Make the folder; raises OutputError if it must not or cannot be made."""
         try:
+            self._made = [folder for folder in self._path.parents if not folder.exists()]
             self._claim.parent.mkdir(parents=True, exist_ok=True)
             self._claim.mkdir()
         except FileExistsError as error:
@@ -59,6 +62,9 @@ class Place:
         if self._aside.exists():
             self._aside.rename(self._path)
         _remove(self._claim)
+        with suppress(OSError):  # another take is in it by now
+            for folder in self._made:
+                folder.rmdir()
 
     def _refused(self, error: OSError) -> OutputError:
         return OutputError(f"cannot make the session folder ({error.strerror}): {self._path}")

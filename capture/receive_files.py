@@ -9,14 +9,17 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import zmq
 
 from ..errors import MavferError, OutputError, RecordError
 from .link import MasterLink
 from .locking import lock
+from .mcap_file import PREAMBLE, Channel
+from .mcap_reader import ROW_NAMES, chunk_end, chunk_intact, chunk_row, map_file
 from .messages import PIECE_BYTES, Piece, Want, parse_message
+from .payload import HEADER, decode_json
 from .send_files import hash_of
 from .session_writer import sync_file, sync_folder
 
@@ -231,3 +234,18 @@ def same_hash(line: FileLine, name: str, handle: BinaryIO, *, n_bytes: int, from
         os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     mine = hash_of(handle, between=lambda _: line.between())
     return mine if mine == line.hash(name, number, n_bytes=n_bytes) else ""
+
+
+def header_of(path: Path) -> dict[str, Any]:
+    """Return the header that a recorder's file, whole or torn, begins with; an empty table if it has none."""
+    view = map_file(path)
+    try:
+        at, channels = len(PREAMBLE), dict[int, Channel]()
+        end = chunk_end(view, at)
+        row = chunk_row(view, at, end, channels) if end and chunk_intact(view, at, end) else None
+        if row is None or channels[row[0]].topic != HEADER.topic:
+            return {}
+        return decode_json(bytes(view[row[ROW_NAMES.index("payload")] : end]))
+    finally:
+        if not isinstance(view, bytes):
+            view.close()  # a file that is mapped cannot be renamed everywhere

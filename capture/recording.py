@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import RecordError
 from .clock import Clock
+from .disk import size_text
 from .drain import Counters, Drain
 from .payload import EVENTS
 from .plan_clock import PlanClock, Stamps
@@ -214,7 +215,7 @@ class Recording:
     def _guard_disk(self, drain: Drain) -> None:
         least = self._rig.reserve_mb * 2**20 // 10
         if 0 <= self._free_bytes() < least:
-            text = f"the disk has less than {least / 2**20:.0f} MB left: the take was ended"
+            text = f"the disk has less than {size_text(least)} left: the take was ended"
             self._failed = True
             if self._complain(text):
                 self.tell("disk", text)

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from ..config import StrictModel, parse, read_toml
 from ..errors import ConfigError
+from .lsl import LslSettings
 from .simulated.scene import SceneSettings
 from .streams import Stream
 
@@ -116,6 +117,7 @@ class Rig(StrictModel):
         of it is left
     keys : the folder of the lab's keys, relative to the rig file; without it everything stays on 127.0.0.1
     master : where recorders find the master; without it the master starts all recorders itself
+    lsl : Lab Streaming Layer beside the cameras
     recorders : by name; the name is also that of the recorder's files
     simulated : the scene in front of the simulated cameras
     """
@@ -128,6 +130,7 @@ class Rig(StrictModel):
     reserve_mb: int = Field(default=1024, ge=1, le=1_048_576)
     keys: Path | None = None
     master: MasterSettings | None = None
+    lsl: LslSettings = LslSettings()
     recorders: dict[RecorderName, RecorderSettings] = Field(min_length=1)
     simulated: SceneSettings | None = None
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..progress import bar
+from .lsl_offsets import LslReport
 from .session import open_session
 from .session_facts import SessionFacts, session_facts
 from .synchronize import SyncReport
@@ -104,6 +105,8 @@ def _print_facts(facts: SessionFacts, console: Console) -> None:
         if report.pair_skew_ms:
             console.print(_skew_table(report))
         console.print(_clock_table(report))
+    if facts.lsl:
+        console.print(_lsl_table(facts.lsl))
     if facts.n_markers:
         console.print(f"{facts.n_markers} markers")
     for name, kind, text in facts.events:
@@ -153,6 +156,21 @@ def _clock_table(report: SyncReport) -> Table:
             _number(clock.span_s, 0),
             str(clock.n_epochs),
             ", ".join(f"{step_s:+.3f} s" for step_s in clock.steps_s) or "0",
+        )
+    return table
+
+
+def _lsl_table(streams: tuple[LslReport, ...]) -> Table:
+    table = _table("LSL stream", "samples", "Hz", "offset ms", "residual p99 ms", "delay median ms", "gaps")
+    for stream in streams:
+        table.add_row(
+            stream.name,
+            str(stream.n_samples),
+            _number(stream.rate_hz, 2),
+            _number(stream.offset_ms, 3),
+            _number(stream.residual_ms, 3),
+            _number(stream.delay_ms.get("median", float("nan")), 3),
+            str(stream.n_gaps),
         )
     return table
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import MavferError
 from .file_check import FileCheck, check_files, missing_files
+from .lsl_offsets import LslReport, lsl_offsets
 from .session import MASTER, Session, SessionRecord, open_session, read_record
 from .synchronize import SyncReport, synchronize
 
@@ -23,6 +24,7 @@ class SessionFacts:
     report : None where the session does not open
     events : (recorder or "master", kind, text) as they were told while recording
     n_markers : moments that were named
+    lsl : the streams of Lab Streaming Layer that were recorded beside the cameras
     missing : files that are not in the folder, one line each
     files : what a deep check found, None without one
     error : why the session does not open, or ""
@@ -33,6 +35,7 @@ class SessionFacts:
     report: SyncReport | None = None
     events: tuple[tuple[str, str, str], ...] = ()
     n_markers: int = 0
+    lsl: tuple[LslReport, ...] = ()
     missing: tuple[str, ...] = ()
     files: FileCheck | None = None
     error: str = ""
@@ -45,6 +48,7 @@ class SessionFacts:
             found.append(self.error)
         if self.report is not None:
             found += self.report.problems
+        found += [line for stream in self.lsl for line in stream.problems]
         if self.files is not None:
             found += map(str, self.files.damages)
         return tuple(found)
@@ -60,6 +64,7 @@ class SessionFacts:
             facts |= asdict(report)
         if self.files is not None:
             facts["files"] = asdict(self.files)
+        facts["lsl"] = [asdict(stream) for stream in self.lsl]
         facts |= {"events": self.events, "n_markers": self.n_markers, "problems": self.problems}
         return _json_ready(facts)
 
@@ -79,9 +84,10 @@ def session_facts(
         session = open_session(path)
         report = synchronize(session).report
         events, n_markers = _events(session), len(session.markers())
+        lsl = lsl_offsets(session)
     except MavferError as error:
         return SessionFacts(path, record, missing=missing, files=files, error=str(error))
-    return SessionFacts(path, record, report, events, n_markers, missing, files)
+    return SessionFacts(path, record, report, events, n_markers, lsl, missing, files)
 
 
 def _events(session: Session) -> tuple[tuple[str, str, str], ...]:

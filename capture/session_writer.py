@@ -118,6 +118,12 @@ class SessionWriter:
         """Write one JSON message of any channel, such as a marker or an event."""
         self._append(channel, encode_json(table), log_ns=now_ns, publish_ns=now_ns, sequence=0)
 
+    def add_message(
+        self, channel: Channel, payload: bytes, *, log_ns: int, publish_ns: int, sequence: int
+    ) -> None:
+        """Write a message whose payload is encoded already, such as samples of another device."""
+        self._append(channel, payload, log_ns=log_ns, publish_ns=publish_ns, sequence=sequence)
+
     def finish(self) -> tuple[str, ...]:
         """Write the index of the last file, bring everything to the disk, return the files' names.
 

@@ -149,6 +149,7 @@ class TakeStatus:
     skew_ms : between the recorders' last kept frames, as told live; the offline figure is the one to publish
     markers : of the take, oldest first
     step : where the protocol stands, if there is one
+    beside : problems of what is recorded beside the cameras, one line each
     notice : the last thing worth telling: a refusal, or how the last take ended
     notice_is_bad : whether `notice` is about something that went wrong
     can_start : whether a take can be asked for
@@ -167,6 +168,7 @@ class TakeStatus:
     recorders: tuple[RecorderStatus, ...] = ()
     markers: tuple[Marker, ...] = ()
     step: StepStatus | None = None
+    beside: tuple[str, ...] = ()
     notice: str = ""
     notice_is_bad: bool = False
     can_start: bool = False
@@ -174,4 +176,4 @@ class TakeStatus:
     @property
     def problems(self) -> tuple[str, ...]:
         """What is wrong, one line each, recorder named first."""
-        return tuple(f"{one.name}: {line}" for one in self.recorders for line in one.problems)
+        return (*(f"{one.name}: {line}" for one in self.recorders for line in one.problems), *self.beside)

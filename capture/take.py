@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..config import parse
-from ..errors import RecordError
+from ..errors import OutputError, RecordError
 from .crew import Crew
 from .desk import Desk, NextStep, Quit, Start, Stop
 from .disk import require_room
+from .lab_streams import LabStreams
 from .member import Member
 from .messages import Beat
 from .place import Place
@@ -95,6 +96,7 @@ class Take:
     record : the session's record as far as it is known before the cameras are open
     desk : where the take is shown and asked for marks and its end
     last : no further take comes after it
+    lab : Lab Streaming Layer, if the rig wants it
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Take:
         seconds: float,
         previews: bool,
         last: bool = True,
+        lab: LabStreams | None = None,
         on_progress: OnProgress | None = None,
         on_status: OnStatus | None = None,
     ) -> None:
@@ -117,6 +120,7 @@ class Take:
         self._seconds = seconds
         self._previews = previews
         self._last = last
+        self._lab = lab
         self._on_progress = on_progress
         self._on_status = on_status
         self._state = "complete"
@@ -146,12 +150,14 @@ class Take:
             Ctrl-C; the take was ended in order.
         """
         self._show("starting")
+        if self._lab is not None:
+            self._lab.require()
         answers = self.open()
+        self._require_room(answers)
         place = Place(self._path, overwrite=overwrite)
         place.make()
         try:
             write_record(self._path, self._record)
-            self._require_room(answers)
             self._crew.command_all("arm", self._bodies(), timeout_s=STEP_TIMEOUT_S, per_recorder=True)
             self._start()
         except BaseException:
@@ -287,8 +293,14 @@ class Take:
             stepped = [marker.t_ns for marker in markers if marker.source == SOURCE]
             self._stepped_ns = max(stepped, default=plan.first_tick_ns - 1)
 
+        if self._lab is not None:
+            done = plan.nearest_tick(time.monotonic_ns()) + 1
+            self._lab.begin(self._log, self._record.id, plan, tick=max(0, min(done, plan.n_ticks - 1)))
+
     def _disarm(self) -> None:
         """Let nothing half-started stay behind."""
+        if self._lab is not None:
+            self._lab.end()
         if self._log is not None:
             self._log.discard()
         bodies = self._bodies().items()
@@ -324,8 +336,8 @@ class Take:
         now_ns = time.monotonic_ns()
         ending = ""
         for request in self._desk.take_requests():
-            if isinstance(request, Marker) and self._log is not None:
-                self._log.mark(request)
+            if isinstance(request, Marker):
+                self._mark(request)
             elif isinstance(request, NextStep) and self._steps is not None:
                 self._steps = self._steps.asked(now_ns)
             elif isinstance(request, Stop | Quit):
@@ -335,11 +347,17 @@ class Take:
                 self._tell("refused", "a start was asked for while the take runs")
         if self._steps is not None and self._log is not None:
             for marker in self._steps.markers(self._stepped_ns, now_ns):
-                self._log.mark(marker)
+                self._mark(marker)
             self._stepped_ns = max(self._stepped_ns, now_ns)
             if self._steps.ended(now_ns) and not ending:
                 ending = "complete"
         return ending
+
+    def _mark(self, marker: Marker) -> None:
+        if self._log is not None:
+            self._log.mark(marker)
+        if self._lab is not None:
+            self._lab.mark(marker)
 
     def _note_what_happened(self) -> None:
         """Write down who fell silent or was heard again, and who was refused."""
@@ -420,6 +438,7 @@ class Take:
                 state = "failed"
         update: dict[str, Any] = {"state": state, "recorders": recorders}
         if self._log is not None and self._record.master is not None:
+            self._complaints += self._lab.end() if self._lab is not None else ()
             for complaint in self._complaints:
                 self._log.tell("complaint", complaint)
             self._tell_malformed()
@@ -427,7 +446,12 @@ class Take:
             update["master"] = self._record.master.model_copy(update={"files": written})
             self._complaints += [self._log.complaint] if self._log.complaint else []
         self._record = self._record.model_copy(update=update)
-        write_record(self._path, self._record)
+        try:
+            write_record(self._path, self._record)
+        except OutputError as error:  # the disk is full: what was recorded is there, and must be told
+            state = "failed"
+            cause = error.__cause__.strerror if isinstance(error.__cause__, OSError) else error
+            self._complaints.append(f"the session's record cannot be closed ({cause})")
         report = TakeReport(
             path=self._path,
             state=state,
@@ -479,6 +503,7 @@ class Take:
                 recorders=statuses,
                 markers=self._log.markers if self._log is not None else (),
                 step=self._steps.status(now_ns) if self._steps is not None else None,
+                beside=self._lab.problems() if self._lab is not None else (),
                 notice=notice or self._notice,
                 notice_is_bad=bad,
             )

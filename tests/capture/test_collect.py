@@ -3,12 +3,14 @@
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -66,7 +68,7 @@ def free_ports(n=4):
 class Lab:
     """A rig file whose recorders wait, their processes, and what they have recorded."""
 
-    def __init__(self, folder, *, names=("cam",), keys=False, video="none.mkv"):
+    def __init__(self, folder, *, names=("cam",), keys=False):
         self.folder = folder
         self.port = free_ports()
         self.processes = {}
@@ -74,7 +76,7 @@ class Lab:
             make_keys(folder / "keys", names)
         text = ['keys = "keys"' if keys else "", "reserve_mb = 1", "[master]", f"port = {self.port}"]
         for name in names:
-            text += [f"[recorders.{name}]", 'camera = "video"', f'path = "{video}"', "spawn = false"]
+            text += [f"[recorders.{name}]", 'camera = "video"', 'path = "film.mkv"', "spawn = false"]
             text += [f'folder = "{self.far(name).as_posix()}"']
         self.rig_file = folder / "rig.toml"
         self.rig_file.write_text("\n".join(text), encoding="utf-8")
@@ -172,11 +174,8 @@ def at_mib(n, act):
     return once(lambda done: done >= n * MIB, act)
 
 
-@pytest.mark.parametrize("keys", [False, True])
-def test_files_of_all_recorders_arrive_as_they_lie_there_and_their_session_is_whole(
-    make_lab, make_session, keys
-):
-    lab = make_lab(names=("cam", "side"), keys=keys)
+def test_files_of_all_recorders_arrive_as_they_lie_there_and_their_session_is_whole(make_lab, make_session):
+    lab = make_lab(names=("cam", "side"), keys=True)
     for recorder in lab.rig.recorders:
         lab.start(recorder)
     path, contents = lab.take(make_session, recorders=("cam", "side"), n_ticks=6, segment_bytes=4 * MIB)
@@ -198,9 +197,8 @@ def test_files_of_all_recorders_arrive_as_they_lie_there_and_their_session_is_wh
     assert (again.files, again.notes) == ({}, ("all files of the session lie in its folder",))
 
 
-def test_a_take_of_a_waiting_recorder_is_collected_by_the_command_that_it_names(make_lab, make_video):
-    lab = make_lab(video=make_video().name)
-    lab.start()
+def test_a_take_of_a_waiting_recorder_is_collected_by_the_command_that_it_names(lab, make_video):
+    shutil.copy(make_video(), lab.folder)
     path = lab.folder / "sessions" / "S01-001"
 
     def run(*words):
@@ -212,9 +210,9 @@ def test_a_take_of_a_waiting_recorder_is_collected_by_the_command_that_it_names(
     assert "is missing" in run("check-session", path).output
     done = run("collect", path, "--remove")
     assert done.exit_code == 0, done.output
-    assert re.search(r"cam: 1 files are here, 1 removed there\ncollected .* kB: .*S01-001\n", done.stdout)
+    assert re.search(r"cam: 1 file here, 1 removed there\ncollected .* kB: .*S01-001\n", done.stdout)
     assert run("check-session", path, "--deep").exit_code == 0
-    assert list(lab.far().iterdir()) == []
+    assert not (lab.far() / "S01-001").exists()
     assert len(open_session(path).index(Stream.COLOR)) == 10
 
 
@@ -301,11 +299,11 @@ def test_an_interrupted_run_keeps_what_came_and_a_byte_that_flips_meanwhile_is_f
 
 class Wire:
     """Stands between a recorder and its master at 127.0.0.2; what a recorder sends at the port for files
-    is passed on by `change`, a function of bytes and of how many came before.
+    is passed on by `change`, a function of bytes and of how many came before on the connection.
     """
 
-    def __init__(self, port, change):
-        self._change = change
+    def __init__(self, port):
+        self.change = lambda part, _: part
         self._ends = []
         self._closing = threading.Event()
         self._threads = []
@@ -347,7 +345,7 @@ class Wire:
                     part = end.recv(2**16)
                     whole = part
                     if end in passed:
-                        part = self._change(part, passed[end])
+                        part = self.change(part, passed[end])
                         passed[end] += len(whole)
                     ways[end].sendall(part)
                 except OSError:
@@ -358,8 +356,28 @@ class Wire:
                     del ways[ways.pop(end)]
 
 
+@contextmanager
+def wire_before(lab):
+    """Start a lab's recorder behind a wire, and end both."""
+    wire = Wire(lab.port)
+    try:
+        lab.start("cam", "--master", f"tcp://127.0.0.2:{lab.port}")
+        yield wire
+    finally:
+        lab.end()
+        wire.close()
+
+
+@pytest.fixture(scope="module")
+def wired(tmp_path_factory):
+    """A recorder behind a wire, and the wire."""
+    lab = Lab(tmp_path_factory.mktemp("wired"))
+    with wire_before(lab) as wire:
+        yield lab, wire
+
+
 @linux
-def test_bytes_that_flip_on_the_wire_are_refused_by_the_hash(make_lab, make_session):
+def test_bytes_that_flip_on_the_wire_are_refused_by_the_hash(wired, make_session, name):
     def flip(part, n_before):
         flipped = bytearray(part)
         for at in range(MIB // 2, n_before + len(part), MIB):
@@ -367,53 +385,58 @@ def test_bytes_that_flip_on_the_wire_are_refused_by_the_hash(make_lab, make_sess
                 flipped[at - n_before] ^= 1
         return bytes(flipped)
 
-    lab = make_lab()
-    path, contents = lab.take(make_session, n_ticks=1)
-    wire = Wire(lab.port, flip)
-    try:
-        lab.start("cam", "--master", f"tcp://127.0.0.2:{lab.port}")
-        (problem,) = lab.collect(path).problems
-        assert re.search(r"'cam': cam.0000.mcap came 2 times otherwise than it lies there", problem)
-        assert strays(path) == []
-        assert mcaps(path) == {}
-        assert mcaps(lab.far() / "take") == contents
-    finally:
-        lab.end()
-        wire.close()
+    lab, wire = wired
+    path, contents = lab.take(make_session, name, n_ticks=1)
+    wire.change = flip
+    (problem,) = lab.collect(path).problems
+    assert re.search(r"'cam': cam.0000.mcap came 2 times otherwise than it lies there", problem)
+    assert strays(path) == []
+    assert mcaps(path) == {}
+    assert mcaps(lab.far() / name) == contents
 
 
-@linux
-@pytest.mark.parametrize("keys", [False, True])
-def test_a_connection_that_breaks_is_made_anew_and_keys_let_no_byte_flip_on_the_wire(
-    make_lab, make_session, monkeypatch, keys
-):
-    broken = []
+def broken_once(broken, how):
+    """Return a wire's `change` that treats what comes after 2 MiB once."""
 
-    def break_once(part, n_before):
+    def change(part, n_before):
         if n_before < 2 * MIB or broken:
             return part
         broken.append(n_before)
-        if not keys:
-            raise OSError
-        return part[:-1] + bytes([part[-1] ^ 1])
+        return how(part)
 
-    monkeypatch.setattr("mavfer.capture.receive_files.ASK_AGAIN_S", 0.5)
-    lab = make_lab(keys=keys)
-    path, contents = lab.take(make_session)
-    wire = Wire(lab.port, break_once)
-    try:
-        lab.start("cam", "--master", f"tcp://127.0.0.2:{lab.port}")
-        report = lab.collect(path)
-        assert (report.problems, report.notes) == ((), ())
-        assert mcaps(path) == contents
-        assert broken
-    finally:
-        lab.end()
-        wire.close()
+    return change
 
 
 @linux
-def test_ctrl_c_is_one_line_and_the_run_goes_on_later(make_lab, make_session):
+def test_a_connection_that_breaks_is_made_anew_and_the_run_goes_on(wired, make_session, name, monkeypatch):
+    def pull_out(_):
+        raise ConnectionError
+
+    monkeypatch.setattr("mavfer.capture.receive_files.ASK_AGAIN_S", 0.5)
+    lab, wire = wired
+    path, contents = lab.take(make_session, name)
+    broken = []
+    wire.change = broken_once(broken, pull_out)
+    report = lab.collect(path)
+    assert (report.problems, report.notes, len(broken)) == ((), (), 1)
+    assert mcaps(path) == contents
+
+
+@linux
+def test_with_keys_no_byte_that_flips_on_the_wire_comes_through(make_lab, make_session, monkeypatch):
+    monkeypatch.setattr("mavfer.capture.receive_files.ASK_AGAIN_S", 0.5)
+    lab = make_lab(keys=True)
+    path, contents = lab.take(make_session)
+    broken = []
+    with wire_before(lab) as wire:
+        wire.change = broken_once(broken, lambda part: part[:-1] + bytes([part[-1] ^ 1]))
+        report = lab.collect(path)
+    assert (report.problems, report.notes, len(broken)) == ((), (), 1)
+    assert mcaps(path) == contents
+
+
+@linux
+def test_ctrl_c_is_one_line_and_the_run_goes_on_later(wired, make_session, name):
     held = threading.Event()
     let_go = threading.Event()
 
@@ -423,26 +446,21 @@ def test_ctrl_c_is_one_line_and_the_run_goes_on_later(make_lab, make_session):
             let_go.wait(20)
         return part
 
-    lab = make_lab()
-    path, contents = lab.take(make_session)
-    wire = Wire(lab.port, hold)
-    try:
-        lab.start("cam", "--master", f"tcp://127.0.0.2:{lab.port}")
-        command = [sys.executable, "-m", "mavfer", "collect", str(path)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        wait_for(lambda: held.is_set() and partial_of(path / "cam.0000.mcap").exists())
-        process.send_signal(signal.SIGINT)
-        let_go.set()
-        out, errors = process.communicate(timeout=20)
-        assert (process.returncode, out) == (130, "")
-        assert errors.endswith("what came is kept; run it again to go on\ninterrupted\n")
-        assert "Traceback" not in errors
-        assert mcaps(path) == {}
-        assert lab.collect(path).problems == ()
-        assert mcaps(path) == contents
-    finally:
-        lab.end()
-        wire.close()
+    lab, wire = wired
+    path, contents = lab.take(make_session, name)
+    wire.change = hold
+    command = [sys.executable, "-m", "mavfer", "collect", str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: held.is_set() and partial_of(path / "cam.0000.mcap").exists())
+    process.send_signal(signal.SIGINT)
+    let_go.set()
+    out, errors = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, "")
+    assert errors.endswith("what came is kept; run it again to go on\ninterrupted\n")
+    assert "Traceback" not in errors
+    assert mcaps(path) == {}
+    assert lab.collect(path).problems == ()
+    assert mcaps(path) == contents
 
 
 def test_a_recorder_that_is_missing_is_named_and_the_others_send(lab, make_session, name):
@@ -540,16 +558,13 @@ def test_files_of_another_session_with_this_name_are_refused(lab, make_session, 
     assert strays(path) == []
 
 
-def test_nothing_is_removed_from_the_folder_of_the_session_itself(make_lab, make_session):
-    lab = make_lab()
-    lab.start("cam", "--folder", str(lab.folder))  # a recorder of this machine that was given the same folder
-    path, contents = lab.take(make_session)
-    for file in (lab.far() / "take").iterdir():
-        file.rename(path / file.name)
-    report = lab.collect(path, remove=True)
-    (problem,) = report.problems
+def test_nothing_is_removed_from_the_folder_of_the_session_itself(lab, make_session, name):
+    path, contents = lab.take(make_session, name)
+    shared = lab.far() / name  # a recorder of this machine that was given the operator's folder
+    (path / "session.toml").rename(shared / "session.toml")
+    (problem,) = lab.collect(shared, remove=True).problems
     assert "this is the session's own folder; nothing is removed" in problem
-    assert mcaps(path) == contents
+    assert mcaps(shared) == contents
 
 
 @needs_mount
@@ -714,10 +729,9 @@ def test_garbage_on_the_wire_of_files_has_no_effect(line, name):
         assert took == contents["cam.0000.mcap"]
 
 
-def test_a_take_comes_before_the_sending_of_files(make_lab, make_session, make_video):
-    lab = make_lab(video=make_video().name)
-    lab.start()
-    _, contents = lab.take(make_session)
+def test_a_take_comes_before_the_sending_of_files(lab, make_session, make_video, name):
+    shutil.copy(make_video(), lab.folder)
+    path, contents = lab.take(make_session, name)
     size = len(contents["cam.0000.mcap"])
     rig = lab.rig.model_dump(mode="json", exclude_none=True)
     take = {"rig": rig, "subject": "S01", "seconds": 1, "previews": False, "session": "next"}
@@ -726,19 +740,19 @@ def test_a_take_comes_before_the_sending_of_files(make_lab, make_session, make_v
         socket_, port = crew.link.bind_files()
         (member,) = crew.members()
         files = FileLine(crew.link, socket_, peer=member.peer, between=lambda: crew.listen(0.0))
-        send(crew, "take", port)
+        send(crew, name, port)
         files.fetch("cam.0000.mcap", at=0, n_bytes=MIB, take=lambda _: None)
         crew.command_all("open", take, timeout_s=20)
         with pytest.raises(RecordError, match="'cam': a take is to be recorded, which comes first"):
             files.fetch("cam.0000.mcap", at=0, n_bytes=size, take=lambda _: None)
-        send(crew, "take", port)
+        send(crew, name, port)
         crew.command_all("arm", {"session": "next"}, timeout_s=10)
         with pytest.raises(RecordError, match="'cam': a take is recorded, which comes first"):
             files.fetch("cam.0000.mcap", at=0, n_bytes=size, take=lambda _: None)
         with pytest.raises(RecordError, match="recording comes first"):
-            send(crew, "take", port)
+            send(crew, name, port)
         crew.command_all("disarm", {"session": "next"}, timeout_s=10)
-    assert lab.collect(lab.folder / "take").problems == ()
+    assert lab.collect(path).problems == ()
 
 
 def test_a_rig_that_does_not_fit_the_session_is_refused(lab, make_lab, make_session, name, tmp_path):

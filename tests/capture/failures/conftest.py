@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import psutil
 import pytest
 import tomlkit
 
-from mavfer.capture.desk import Desk
+from mavfer.capture.desk import Desk, Stop
 from mavfer.capture.master import record
 from mavfer.capture.rig import Rig, read_rig
 from mavfer.capture.status import TakeStatus
@@ -293,10 +293,26 @@ def master_of() -> Iterator[Callable[..., MasterProcess]]:
         one.close()
 
 
+@pytest.fixture(scope="session")
+def large_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a film of 3.5 s, 60 pictures a second; the first 10 are plain, the others 230 kB each."""
+    path = tmp_path_factory.mktemp("large") / "film.mkv"
+    return write_film(path, size=(320, 240), n_frames=220, every_ms=16, n_plain=10)
+
+
 @pytest.fixture
-def operator_of() -> type[Operator]:
-    """Return the class of operators; test modules cannot import from here."""
-    return Operator
+def operator_of() -> Iterator[Callable[..., Operator]]:
+    """Return a function that begins takes, see `Operator`; those that still run are stopped with the test."""
+    operators: list[Operator] = []
+
+    def begin(path: Path, rig: Rig, *, seconds: float, **settings: Any) -> Operator:
+        operators.append(Operator(path, rig, seconds=seconds, **settings))
+        return operators[-1]
+
+    yield begin
+    for operator in operators:
+        operator.desk.ask(Stop())
+        operator.outcome()
 
 
 @pytest.fixture
@@ -307,36 +323,82 @@ def lab(tmp_path: Path, film: Path) -> Iterator[Lab]:
     made.close()
 
 
-@pytest.fixture
-def small_disk() -> Iterator[Callable[[int], Path]]:
-    """Return a function that makes a disk of so many MiB, a tmpfs that only a child process has mounted.
+class SmallDisk:
+    """A tmpfs of so many MiB that only a child process has mounted; others reach it through the child.
 
-    Others reach it through the child; with the child it is gone.
+    With the child it is gone.
     """
-    if sys.platform != "linux" or shutil.which("unshare") is None:
-        pytest.skip("a file system of its own wants Linux")
-    words = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
-    holders: list[subprocess.Popen[str]] = []
 
-    def make(size_mb: int) -> Path:
-        script = f"mount -t tmpfs -o size={size_mb}m tmpfs /mnt && echo mounted && read line"
-        holder = subprocess.Popen(
-            [*words, "sh", "-c", script],
+    def __init__(self, size_mb: int) -> None:
+        if sys.platform != "linux" or shutil.which("unshare") is None:
+            pytest.skip("a file system of its own wants Linux")
+        words = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
+        mount = "mount -t tmpfs -o size=$0m tmpfs /mnt && echo mounted"
+        grow = "while read size; do mount -o remount,size=${size}m /mnt && echo mounted; done"
+        self._child = subprocess.Popen(
+            [*words, "sh", "-c", f"{mount} && {grow}", str(size_mb)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        holders.append(holder)
-        assert holder.stdout is not None
-        assert holder.stderr is not None
-        if holder.stdout.readline() != "mounted\n":
-            pytest.skip(f"no file system can be mounted here: {holder.stderr.read().strip()}")
-        return Path(f"/proc/{holder.pid}/root/mnt")
+        if not self._mounted():
+            pytest.skip(f"no file system can be mounted here: {self._child.communicate()[1].strip()}")
+        self.path = Path(f"/proc/{self._child.pid}/root/mnt")
+
+    def grow(self, size_mb: int) -> None:
+        """Let it have so many MiB."""
+        assert self._child.stdin is not None
+        self._child.stdin.write(f"{size_mb}\n")
+        self._child.stdin.flush()
+        assert self._mounted()
+
+    def fill(self, *, but_kb: int) -> None:
+        """Let another program's file take all room but so much."""
+        n_bytes = shutil.disk_usage(self.path).free - but_kb * 1024
+        (self.path / "ballast").write_bytes(bytes(n_bytes))
+
+    @contextmanager
+    def crowded(self) -> Iterator[None]:
+        """Let another program take every byte that is free, again and again, while the block runs."""
+        over = threading.Event()
+
+        def work() -> None:
+            with (self.path / "ballast").open("ab", buffering=0) as file:
+                while not over.wait(0.001):
+                    with suppress(OSError):
+                        while True:
+                            file.write(bytes(65536))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def close(self) -> None:
+        """Let the child end."""
+        self._child.communicate()
+
+    def _mounted(self) -> bool:
+        assert self._child.stdout is not None
+        return self._child.stdout.readline() == "mounted\n"
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[int], SmallDisk]]:
+    """Return a function that makes a disk of so many MiB."""
+    disks: list[SmallDisk] = []
+
+    def make(size_mb: int) -> SmallDisk:
+        disks.append(SmallDisk(size_mb))
+        return disks[-1]
 
     yield make
-    for holder in holders:
-        holder.communicate()
+    for disk in disks:
+        disk.close()
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,13 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+
 from mavfer.capture import recorder, recording
+from mavfer.capture.camera import Capture
 from mavfer.capture.rig import read_rig
 from mavfer.capture.session_writer import SessionWriter
+from mavfer.capture.streams import Frame, Stream, StreamSpec
 from mavfer.capture.video_camera import VideoCamera
 
 
@@ -39,6 +43,44 @@ class SlowToOpen(VideoCamera):
         super().open()
 
 
+class SmallThermal:
+    """A thermal camera of noise, 30 frames a second, so that a rig can have a second stream that costs little."""
+
+    specs = (StreamSpec(Stream.THERMAL, (120, 160), "uint16", "0.04 K"),)
+    fps = 30.0
+
+    def __init__(self, _, *, clock):
+        self._clock = clock
+        self._begin_ns = self._n = 0
+        self._noise = np.random.default_rng(7).integers(0, 65535, (8, 120, 160)).astype(np.uint16)
+
+    def open(self):
+        """Nothing to claim."""
+
+    def start(self, first_tick_ns):
+        """Begin anew."""
+        self._begin_ns, self._n = first_tick_ns, 0
+
+    def grab(self, timeout_s):
+        """Return the next frame in time."""
+        n, self._n = self._n, self._n + 1
+        t_ns = self._begin_ns + round(n * 1e9 / self.fps)
+        self._clock.wait_until_ns(t_ns)
+        frame = Frame(Stream.THERMAL, self._noise[n % 8], t_ns, t_ns, n)
+        return Capture(n, t_ns, t_ns, lambda: (frame,))
+
+    def nodes(self):
+        """Nothing to set."""
+        return {}
+
+    def health(self):
+        """Nothing to tell."""
+        return {}
+
+    def close(self):
+        """Nothing to let go."""
+
+
 class SlowWriter(SessionWriter):
     """A disk that takes 300 ms for each frame."""
 
@@ -59,6 +101,8 @@ if kind == "hung":
     recording.CAMERA_HUNG_S = 3.0
 elif kind == "slow to open":
     recorder.make_camera = camera_of(SlowToOpen)
+elif kind == "small thermal":
+    recorder.make_camera = camera_of(SmallThermal)
 elif kind == "slow disk":
     recording.SessionWriter = SlowWriter
 rig = read_rig(Path(file))
