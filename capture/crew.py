@@ -19,7 +19,7 @@ from .member import QUIT_TIMEOUT_S, Member, spawn
 from .messages import Beat, Command, Heard, Hello, Report, parse_body
 from .preview import preview_of_message
 from .rig import LOOPBACK, Rig
-from .status import SILENT_S, RecorderStatus
+from .status import SILENT_S, RecorderStatus, TakeStatus
 
 RETRY_S = 1.0
 STAY_EVERY_S = 0.5
@@ -67,6 +67,8 @@ class Crew:
         self._silent: set[str] = set()
         self._stayed_s = 0.0
         self._leaving = False
+        self._newcomers: dict[str, tuple[float, float]] = {}
+        """By name, when another process of a recorder's name has said hello: first, and last."""
 
     def __enter__(self) -> "Crew":
         rig, settings = self._rig, self._rig.master
@@ -184,9 +186,25 @@ class Crew:
         end_s = time.monotonic() + timeout_s
         while missing := self.missing():
             self.listen(LISTEN_S)
+            self._show(missing)
             self.raise_if_gone()
             if time.monotonic() > end_s:
                 raise RecordError("; ".join(self.absence(name, timeout_s) for name in missing))
+
+    def _show(self, missing: list[str]) -> None:
+        """Lay out on the desk who is waited for."""
+        if self._desk is None:
+            return
+        self._desk.show(
+            TakeStatus(
+                state="gathering",
+                now_ns=time.monotonic_ns(),
+                rig=self._rig.name,
+                recorders=self.statuses(),
+                notice=f"waiting for {', '.join(missing)} at {self.address}",
+                notice_is_bad=any(not self._members[name].settings.spawned for name in missing),
+            )
+        )
 
     def missing(self) -> list[str]:
         """Return the names of the recorders that have not joined."""
@@ -315,8 +333,7 @@ class Crew:
             member.beat = message
         elif isinstance(message, Report):
             if message.master == self.master and message.kind == "left":
-                member.beat = parse_body(message.body, Beat) or member.beat
-                member.gone = "" if member.finished else "was told to end"
+                self._take_in_last_word(member, message.body)
             elif message.master == self.master:
                 self._answers[member.name, message.id] = message
                 self._take_in_join(member, message)
@@ -334,11 +351,12 @@ class Crew:
         if hello is None or self._leaving:
             return
         if member.peer not in ("", peer):
-            alive = not member.gone and time.monotonic() - member.heard_s < REPLACE_S
             holds_take = bool(self.take) and hello.session == self.take
-            if (alive and not holds_take) or member.process is not None:
-                body = {"host": member.hello.host} if member.hello else {}
-                self._try(peer, self._command("turn_away", body, 0))
+            alive = True if member.process is not None else self._outlives_newcomer(member)
+            if alive is not False and not holds_take:
+                if alive:
+                    body = {"host": member.hello.host} if member.hello else {}
+                    self._try(peer, self._command("turn_away", body, 0))
                 return
             member.joined = False
         member.peer, member.hello, member.heard_s = peer, hello, time.monotonic()
@@ -353,6 +371,26 @@ class Crew:
                 body={**ports, "boot_id": boot_id(), "host": platform.node()},
             ),
         )
+
+    def _outlives_newcomer(self, member: Member) -> bool | None:
+        """Whether a recorder is at work though another of its name has said hello; None while it may be dead.
+
+        It is if it was heard after that hello; it is not if it was not heard for REPLACE_S.
+        """
+        now_s = time.monotonic()
+        first_s, last_s = self._newcomers.get(member.name, (now_s, now_s))
+        if now_s - last_s > REPLACE_S:  # that one is long gone; this is another
+            first_s = now_s
+        self._newcomers[member.name] = (first_s, now_s)
+        if member.gone or now_s - member.heard_s > REPLACE_S:
+            return False
+        return True if member.heard_s > first_s else None
+
+    def _take_in_last_word(self, member: Member, body: dict[str, Any]) -> None:
+        last = body.get("beat")
+        member.beat = (parse_body(last, Beat) if isinstance(last, dict) else None) or member.beat
+        if not member.finished:
+            member.gone = str(body.get("cause", "has left"))[:500]
 
     def _take_in_join(self, member: Member, report: Report) -> None:
         if report.id != 0:

@@ -5,6 +5,7 @@ What a quota or a network share allows beyond the free space of its disk cannot 
 
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Collection, Mapping
@@ -48,6 +49,8 @@ def disk_of(folder: Path) -> Disk:
     found = _nearest(folder)
     try:
         usage, device = shutil.disk_usage(found), found.stat().st_dev
+    except FileNotFoundError:  # removed just now
+        return disk_of(folder)
     except OSError as error:
         raise RecordError(f"cannot see how full the disk is ({error.strerror or error}): {found}") from error
     return Disk(free_bytes=usage.free, total_bytes=usage.total, device=device)
@@ -150,8 +153,11 @@ def size_text(n_bytes: float) -> str:
 def _nearest(folder: Path) -> Path:
     """Return the folder, or the nearest of its parents that is there."""
     for candidate in (folder.absolute(), *folder.absolute().parents):
-        if candidate.is_dir():
+        try:
+            mode = candidate.lstat().st_mode  # one look: the folder may be made or removed at any moment
+        except OSError:
+            continue
+        if stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and candidate.is_dir()):
             return candidate
-        if os.path.lexists(candidate):
-            raise RecordError(f"wanted a folder to record into, found something else: {candidate}")
+        raise RecordError(f"wanted a folder to record into, found something else: {candidate}")
     raise RecordError(f"wanted a folder on a disk that is there, found none: {folder}")

@@ -80,7 +80,7 @@ def missing_files(path: Path, record: SessionRecord) -> tuple[str, ...]:
             absent = [f"{name}.*.mcap"]
         where = "it is gone"
         if recorder.folder:
-            where = f"it lies on {recorder.host} in {recorder.folder}; copy it into the session"
+            where = f"it lies on {recorder.host} in {recorder.folder}; run `mavfer collect`"
         found += [f"{name}: file {file} is missing: {where}" for file in absent]
     master = record.master.files if record.master is not None else ()
     return (*found, *(f"master: file {file} is missing" for file in master if not (path / file).is_file()))

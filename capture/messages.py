@@ -51,13 +51,13 @@ class Command(StrictModel):
 class Report(StrictModel):
     """What a recorder tells the master: "hello" while it has none, "done" or "refused" to answer a command.
 
-    "left" is its last word: it was told to end.
+    "left" is its last word, as its process ends.
 
     Attributes
     ----------
     master, id : of the command that is answered
     body : of a hello a `Hello`; of a refusal the "error"; of an answer what was asked for; of a last word
-        the last `Beat`
+        the "cause" and the last "beat"
     """
 
     kind: Literal["hello", "done", "refused", "left"]

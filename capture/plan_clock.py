@@ -13,8 +13,8 @@ WINDOW = 480
 """Pings that count: two minutes at eight every two seconds."""
 BURST = 8
 JUMP_NS = 50_000_000
-"""An offset that changes by more than this between two bursts, and by more than the round trips explain, is
-a step of a clock; a drift of 1000 ppm makes 2 ms."""
+"""An offset that changes by more than this, and by more than the round trips explain, is a step of a clock; a
+drift of 1000 ppm makes 2 ms between two bursts."""
 
 Stamps = tuple[int, int, int, int]
 
@@ -27,21 +27,33 @@ class PlanClock:
         self._pings: list[Stamps] = []
         self._n = 0
         self._jumps_ns = 0
-        self._solved: tuple[int, ClockMap] | None = None  # after how many pings
-        self.steps_ns: list[int] = []
-        """By how much the recorder's clock jumped, each time; ahead is positive."""
+        self._solved: tuple[int, ClockMap, int] | None = None
+        self._doubtful: list[tuple[int, Stamps]] = []
+        """Exchanges that contradict `_pings`, and by how much."""
 
     def add(self, stamps: Stamps) -> None:
-        """Take in an exchange: sent, received and answered by the master, back; see `Session.pings`."""
+        """Take in an exchange: sent, received and answered by the master, back; see `Session.pings`.
+
+        One that contradicts those before has no say until there are as many in a row as make a step.
+        """
         with self._lock:
             self._n += 1
-            self._pings.append(stamps)
-            recent = self._pings[-BURST // 2 :]
-            if len(self._pings) >= 2 * BURST and (jump_ns := self._jump_ns(recent)):
-                self._jumps_ns += jump_ns
-                self.steps_ns.append(-jump_ns)
-                self._pings = recent
-            del self._pings[:-WINDOW]
+            if ping_offsets(np.array([stamps], np.int64))[0][0] < 0:
+                return  # the clock stepped back while the ping was under way
+            change_ns = self._change_ns(stamps)
+            if not change_ns:
+                self._doubtful.clear()
+                self._pings.append(stamps)
+                del self._pings[:-WINDOW]
+                return
+            if self._doubtful and (change_ns > 0) != (self._doubtful[-1][0] > 0):
+                self._doubtful.clear()
+            self._doubtful.append((change_ns, stamps))
+            if len(self._doubtful) == BURST // 2:
+                self._pings = [stamps for _, stamps in self._doubtful]
+                trip, _, _ = ping_offsets(np.array(self._pings, np.int64))
+                self._jumps_ns += self._doubtful[int(trip.argmin())][0]
+                self._doubtful.clear()
 
     def pings(self) -> list[Stamps]:
         """Return the exchanges that count."""
@@ -55,12 +67,7 @@ class PlanClock:
 
     def solve(self) -> ClockMap:
         """Return the map from the recorder's clock, as it reads now, to the master's."""
-        with self._lock:
-            solved, n, pings = self._solved, self._n, list(self._pings)
-        if solved is None or solved[0] != n:
-            solved = n, solve_clock(np.array(pings, np.int64).reshape(-1, 4))
-            self._solved = solved
-        return solved[1]
+        return self._solve()[1]
 
     def round_trip_ms(self) -> float:
         """Return the best round trip of the newest burst; 0 before the first."""
@@ -72,14 +79,23 @@ class PlanClock:
 
         `now_ns` is on the recorder's clock.
         """
-        return now_ns - self.solve().at(now_ns) + self._jumps_ns
+        _, clock, jumps_ns = self._solve()
+        return now_ns - clock.at(now_ns) + jumps_ns
 
-    def _jump_ns(self, recent: list[Stamps]) -> int:
-        """Return by how much the offset of the last exchanges differs from that before, or 0."""
-        trip, offset, middle = ping_offsets(np.array(recent, np.int64))
-        older = self._pings[: -len(recent)]
-        old_trip, old_offset, _ = ping_offsets(np.array(older[-2 * BURST :], np.int64))
-        change = offset - old_offset[old_trip.argmin()]
-        least = max(JUMP_NS, int(trip.max() + old_trip.min()))
-        same_sign = np.all(change > least) or np.all(change < -least)
-        return round(float(change[trip.argmin()])) if same_sign and len(middle) else 0
+    def _solve(self) -> tuple[int, ClockMap, int]:
+        """Return after how many exchanges, the map, and the jumps that lie before those that it is made of."""
+        with self._lock:
+            solved, n, pings, jumps_ns = self._solved, self._n, list(self._pings), self._jumps_ns
+        if solved is None or solved[0] != n:
+            solved = n, solve_clock(np.array(pings, np.int64).reshape(-1, 4)), jumps_ns
+            self._solved = solved
+        return solved
+
+    def _change_ns(self, stamps: Stamps) -> int:
+        """Return by how much an exchange's offset differs from that of those before; 0 if it may be the same."""
+        trip, offset, _ = ping_offsets(np.array([stamps], np.int64))
+        if not self._pings:
+            return 0
+        old_trip, old_offset, _ = ping_offsets(np.array(self._pings[-2 * BURST :], np.int64))
+        change_ns = float(offset[0] - old_offset[old_trip.argmin()])
+        return round(change_ns) if abs(change_ns) > max(JUMP_NS, int(trip[0] + old_trip.min())) else 0

@@ -272,7 +272,7 @@ class Recorder:
                 sensor=self._sensor,
                 clock=self._clock,
                 pings=self._pings,
-                free_bytes=lambda: disk_of(self._folder).free_bytes,
+                free_bytes=self._free_bytes,
             )
         except BaseException:
             self._discard()
@@ -382,7 +382,9 @@ class Recorder:
             self._state = "finished"
         self._discard()
         if self._master and not self._told_to_quit:
-            self._link.send(Report(kind="left", master=self._master, body=self._beat().model_dump()))
+            why = "was told to end" if self._terminated else f"ended by itself ({_reason(sys.exc_info()[1])})"
+            last = {"cause": why, "beat": self._beat().model_dump()}
+            self._link.send(Report(kind="left", master=self._master, body=last))
         self._stop_sending("the recorder was told to end")
         if self._pinger is not None:
             self._pinger.stop()
@@ -421,7 +423,7 @@ class Recorder:
             camera_silent_s=self._camera_silent_s(),
             written_bytes=take.written_bytes if take is not None else 0,
             bytes_per_s=(take.bytes_per_s if take is not None else 0) or self._estimated_bytes_per_s(),
-            disk_free_bytes=disk_of(self._folder).free_bytes,
+            disk_free_bytes=self._free_bytes(),
             tick_error_ms=counters.tick_error_ms if counters else 0.0,
             clock_offset_ms=(clock.at(now_ns) - now_ns) / 1e6,
             clock_residual_ms=clock.residual_ms,
@@ -433,6 +435,13 @@ class Recorder:
             files=take.files if take is not None else (),
             complaints=complaints,
         )
+
+    def _free_bytes(self) -> int:
+        """Return what the disk of the take still takes; -1 where it does not say."""
+        try:
+            return disk_of(self._folder).free_bytes
+        except MavferError:
+            return -1
 
     def _camera_silent_s(self) -> float:
         if self._take is not None and self._take.running:
@@ -469,7 +478,7 @@ class Recorder:
             print(f"{self._name}: {line}", file=sys.stderr, flush=True)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException | None) -> str:
     """Return an error in one line, with the file that a system's error is about."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror

@@ -92,7 +92,7 @@ def recover(path: Path, *, on_progress: Callable[[int, int], None] | None = None
             write_record(path, record)
     notes += [f"{file.name}: its header is lost" for file in files if _header(file) is None]
     notes += [
-        f"{name}: its files lie on {recorder.host} in {recorder.folder}; copy them into the session and "
+        f"{name}: its files lie on {recorder.host} in {recorder.folder}; run `mavfer collect` and "
         "recover it again"
         for name, recorder in record.recorders.items()
         if recorder.folder and not recorder_files(path, name)

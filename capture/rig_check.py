@@ -124,7 +124,7 @@ def _doubts(rig: Rig, status: RecorderStatus, answer: dict[str, Any], speed: flo
     if answer["software"].get("mavfer") != __version__:
         doubts.append(f"mavfer {answer['software'].get('mavfer')} there, {__version__} here")
     if status.n_pings == 0:
-        doubts.append("its clock could not be measured: are the two ports after the master's open?")
+        doubts.append("its clock could not be measured: are the three ports after the master's open?")
     elif status.clock_residual_ms > CLOCK_RESIDUAL_MS:
         doubts.append(f"its clock is known to {status.clock_residual_ms:.1f} ms only")
     return (*doubts, *status.complaints)

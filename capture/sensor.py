@@ -55,7 +55,7 @@ class Sensor:
         return time.monotonic() - self._grabbed_at_s if resting else 0.0
 
     def hangs(self) -> bool:
-        """Whether the camera is in a grab that does not come back; takes some seconds to tell if it may be."""
+        """Whether the camera is in a grab that does not come back; if it may be, it takes seconds to tell."""
         if self.silent_s > SUSPECT_S:
             try:
                 self.rouse()

@@ -81,9 +81,10 @@ class TakeFailed(RecordError):
     """A take began and did not reach its end; `report` says what was kept."""
 
     def __init__(self, report: TakeReport) -> None:
+        far = "`mavfer collect` (the files of {} lie on their machines), ".format(", ".join(report.elsewhere))
         super().__init__(
-            f"{'; '.join(report.complaints)}; what was recorded is kept, run `mavfer recover` "
-            f"and then `mavfer check-session` on it: {report.path}"
+            f"{'; '.join(report.complaints)}; what was recorded is kept, run {far if report.elsewhere else ''}"
+            f"`mavfer recover` and then `mavfer check-session` on it: {report.path}"
         )
         self.report = report
 

@@ -96,5 +96,5 @@ def test_a_missing_file_is_named_with_the_machine_it_lies_on(make_session):
     far = record.recorders["kinect"].model_copy(update={"host": "lab2", "folder": "/data/take"})
     record = record.model_copy(update={"recorders": record.recorders | {"kinect": far}})
     assert missing_files(path, record) == (
-        f"kinect: file {KINECT} is missing: it lies on lab2 in /data/take; copy it into the session",
+        f"kinect: file {KINECT} is missing: it lies on lab2 in /data/take; run `mavfer collect`",
     )

@@ -224,7 +224,7 @@ def test_files_that_still_lie_on_another_machine_are_named(make_session):
     here.rename(there)
     report = recover(path)
     assert report.notes == (
-        "thermal: its files lie on lab2 in /data/take; copy them into the session and recover it again",
+        "thermal: its files lie on lab2 in /data/take; run `mavfer collect` and recover it again",
     )
     there.rename(here)
     assert recover(path).notes == ()

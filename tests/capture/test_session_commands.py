@@ -168,7 +168,7 @@ def test_a_file_that_lies_on_another_machine_is_named_with_it(make_session):
     (path / "thermal.0000.mcap").unlink()
     code, out, _ = run("check-session", path)
     assert code == 1
-    assert "thermal.0000.mcap is missing: it lies on lab2 in /data/take; copy it into the session" in out
+    assert "thermal.0000.mcap is missing: it lies on lab2 in /data/take; run `mavfer collect`" in out
 
 
 def test_recover_names_the_places_of_what_was_lost(make_session):

@@ -1,4 +1,4 @@
-"""An operator in a thread, recorders as processes of their own, and a disk that is too small: all of them real."""
+"""An operator in a thread, recorders as processes of their own, and a disk that is too small: all real."""
 
 import json
 import os
@@ -193,7 +193,7 @@ class RecorderProcess:
 
 
 class Lab:
-    """A rig file whose recorders wait as they would on machines of their own, each with a folder of its own."""
+    """A rig file whose recorders wait as they would on machines of their own, each with its own folder."""
 
     def __init__(self, folder: Path, film: Path) -> None:
         self.folder = folder
@@ -264,6 +264,12 @@ def write_film(path: Path, *, size: tuple[int, int], n_frames: int, every_ms: in
 
 
 @pytest.fixture(scope="session")
+def film_of() -> Callable[..., Path]:
+    """Return `write_film`."""
+    return write_film
+
+
+@pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a film of 5 s, 60 pictures a second, 18 kB each where nothing is packed."""
     path = tmp_path_factory.mktemp("film") / "film.mkv"
@@ -280,6 +286,16 @@ def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def master_of() -> Iterator[Callable[..., MasterProcess]]:
     """Return a function that starts masters in processes of their own; they end with the test."""
+    yield from _masters()
+
+
+@pytest.fixture(scope="module")
+def masters_of_the_module() -> Iterator[Callable[..., MasterProcess]]:
+    """Return the same for fixtures of a module."""
+    yield from _masters()
+
+
+def _masters() -> Iterator[Callable[..., MasterProcess]]:
     started: list[MasterProcess] = []
 
     def start(*words: object, inside: Sequence[str] = ()) -> MasterProcess:

@@ -1,4 +1,4 @@
-"""Write frames where the disk is full for a while: `python stuck_disk.py FOLDER [stuck]`; prints what was stored.
+"""Write frames where the disk is full for a while, and print what was stored: `stuck_disk.py FOLDER [stuck]`.
 
 A limit on the size of files makes the system refuse a message when half of it is written. "stuck" has it
 refuse to cut files as well.

@@ -1,9 +1,10 @@
 """Disks that are full, fill up, belong to two recorders, or are too slow."""
 
 import json
-import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from mavfer.capture.desk import Stop
+from mavfer.capture.disk import disk_of
 from mavfer.capture.recovery import recover
 from mavfer.capture.rig import Rig
 from mavfer.capture.session import open_session, read_record
@@ -38,6 +40,24 @@ def require_first_frames(session, film) -> int:
         np.testing.assert_array_equal(frame.pixels, pixels)
         n_frames += 1
     return n_frames
+
+
+def test_the_disk_of_a_folder_that_is_being_made_and_removed_is_seen_all_the_time(tmp_path):
+    folder, seen = tmp_path / "take", threading.Event()
+
+    def work():
+        while not seen.is_set():
+            folder.mkdir()
+            folder.rmdir()
+
+    with ThreadPoolExecutor(1) as pool:
+        worker = pool.submit(work)
+        try:
+            for _ in range(3000):
+                assert disk_of(folder / "a file").total_bytes == disk_of(tmp_path).total_bytes
+        finally:
+            seen.set()
+        worker.result()
 
 
 @pytest.mark.parametrize("by", ["the take", "another program"])
@@ -182,9 +202,8 @@ def test_a_disk_that_is_too_slow_costs_frames_that_are_counted_and_no_memory(
     assert 10 <= kept <= 25
     (status,) = operator.desk.status().recorders
     assert status.grabbed == len(within) + 1  # one more tells that the plan is over
-    files = os.listdir(lab.folder / "disk-cam" / "take")
-    for file in files:
-        (report.path / file).write_bytes((lab.folder / "disk-cam" / "take" / file).read_bytes())
+    for file in (lab.folder / "disk-cam" / "take").iterdir():
+        (report.path / file.name).write_bytes(file.read_bytes())
     session = open_session(report.path)
     assert len(session.index(Stream.COLOR)) == kept
     assert session.counters("cam")[-1] == {

@@ -1,6 +1,7 @@
-"""A recorder that is killed, stopped for a while, told to end, or hangs on its camera, in the middle of a take."""
+"""A recorder that is killed, stopped for a while, told to end, or hangs on its camera, in mid-take."""
 
 import os
+import shutil
 import signal
 import struct
 import time
@@ -98,7 +99,7 @@ def test_what_a_killed_recorder_had_acknowledged_is_there_after_recovery(
     ]
     acknowledged = tmp_path / "acknowledged"
     acknowledged.mkdir()
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).with_name("acknowledging")))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).with_name("acknowledging")), prepend=os.pathsep)
     monkeypatch.setenv("ACKNOWLEDGED", str(acknowledged))
     pictures = pictures_of(film)
     n_killed = n_mended = 0
@@ -130,9 +131,37 @@ def test_what_a_killed_recorder_had_acknowledged_is_there_after_recovery(
     assert n_mended >= N_BEFORE + N_DURING
 
 
+def test_of_a_take_whose_recorder_is_killed_before_it_starts_nothing_is_left(tmp_path, film, operator_of):
+    rng = np.random.default_rng(4)
+    n_killed = 0
+    for moment_s in rng.uniform(0, 0.8, 4):  # it starts, joins, opens, arms
+        before = set(psutil.Process().children())
+        operator = operator_of(tmp_path / "out" / "take", local_rig(film), seconds=TAKE_S)
+        operator.until(lambda status: status.recorders)
+        (recorder,) = set(psutil.Process().children()) - before
+        MonotonicClock().wait_until_ns(time.monotonic_ns() + round(moment_s * 1e9))
+        begun = operator.desk.status().state == "recording"
+        recorder.kill()
+        outcome = operator.outcome()
+        assert isinstance(outcome, RecordError)
+        assert "recorder 'cam' ended by itself (signal 9" in str(outcome)
+        assert "\n" not in str(outcome)
+        if not begun and read_state(tmp_path / "out" / "take") is None:
+            n_killed += 1
+            assert not (tmp_path / "out").exists()
+        else:
+            shutil.rmtree(tmp_path / "out")
+    assert n_killed >= 2
+
+
+def read_state(path):
+    """Return the state of the session's record, None if there is none."""
+    return read_record(path).state if path.exists() else None
+
+
 def test_a_recorder_that_is_told_to_end_while_it_closes_its_files_closes_them(tmp_path, film, operator_of):
     rng = np.random.default_rng(3)
-    moments_s = rng.uniform(TAKE_S - 0.05, TAKE_S + CLOSING_S, 12)
+    moments_s = rng.uniform(TAKE_S - 0.05, TAKE_S + CLOSING_S, 9)
     numbers = [
         (signal.SIGTERM,),
         (signal.SIGTERM, signal.SIGTERM),
@@ -217,8 +246,8 @@ def test_a_camera_that_hangs_is_seen_within_two_seconds_and_given_up_and_opened_
                 hung_ns = begun.now_ns - round(begun.elapsed_s * 1e9) + 29 * 16_000_000
                 seen = wait(lambda status: status.state == "recording" and hung in " ".join(status.problems))
                 assert (seen.now_ns - hung_ns) / 1e9 < SEEN_WITHIN_S
-                given_up = "recorder 'cam': the camera delivered nothing for 3 s and was given up"
-                wait(lambda status, name=name: given_up in status.notice and name in status.notice)
+                told = wait(lambda status, name=name: status.notice_is_bad and name in status.notice)
+                assert "'cam': the camera delivered nothing for 3 s and was given up" in told.notice
         finally:
             desk.ask(Quit())
         assert [report.frames_kept for report in takes.result(WAIT_S)] == [{"cam": 30}, {"cam": 30}]

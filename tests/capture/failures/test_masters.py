@@ -99,7 +99,7 @@ def require_whole(path, n_ticks):
 
 @posix
 def test_a_take_whose_master_was_killed_is_taken_over_and_becomes_whole(orphaned):
-    take = orphaned(14)
+    take = orphaned(12)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(mavfer, "record", "--rejoin", take.path)
         found = []
@@ -116,9 +116,9 @@ def test_a_take_whose_master_was_killed_is_taken_over_and_becomes_whole(orphaned
         answer = call_master(found[-1], "mark", label="of the second", t_ns=MonotonicClock().now_ns())
         assert answer.done, answer
         run = running.result()
-    assert (run.returncode, run.stdout) == (0, f"complete: 140 ticks, kept cam 140, lost 0: {take.path}\n")
+    assert (run.returncode, run.stdout) == (0, f"complete: 120 ticks, kept cam 120, lost 0: {take.path}\n")
     assert "Traceback" not in run.stderr
-    session = require_whole(take.path, 140)
+    session = require_whole(take.path, 120)
     labels = [marker.label for marker in session.markers()]
     assert labels == ["step: first begins", "step: second begins", "of the first master", "of the second"]
     assert session.record.master.files == ("master.0000.mcap", "master.0001.mcap")
@@ -129,7 +129,7 @@ def test_a_take_whose_master_was_killed_is_taken_over_and_becomes_whole(orphaned
 
 @posix
 def test_of_masters_that_follow_a_second_killed_one_one_takes_over_and_the_other_is_refused(orphaned, master_of):
-    take = orphaned(20)
+    take = orphaned(13)
     second = master_of(take.path)
     second.mark("of the second")
     second.kill()
@@ -139,7 +139,7 @@ def test_of_masters_that_follow_a_second_killed_one_one_takes_over_and_the_other
     refused = [fate for fate in fates if isinstance(fate, RecordError)]
     assert len(refused) == 1, fates
     assert "\n" not in str(refused[0])
-    session = require_whole(take.path, 200)
+    session = require_whole(take.path, 130)
     labels = [marker.label for marker in session.markers()]
     assert labels == ["step: first begins", "step: second begins", "of the first master", "of the second"]
     wait_for(lambda: has_ended(take.pid))
@@ -161,7 +161,7 @@ def test_a_master_that_rejoins_recorders_that_wait_lets_them_go_for_the_next_tak
     rig = lab.rig(recorders={"cam": {"camera": "video", "path": str(long_film)}})
     recorder = lab.start()
     path = tmp_path / "take"
-    first = master_of(path, lab.file, 12)
+    first = master_of(path, lab.file, 9)
     first.mark("of the first")
     first.until(lambda status: status["tick"] >= 5)
     first.kill()
@@ -169,9 +169,9 @@ def test_a_master_that_rejoins_recorders_that_wait_lets_them_go_for_the_next_tak
         record(tmp_path / "other", rig=rig, subject="S02", seconds=1)
     assert not (tmp_path / "other").exists()
     report = rejoin(path)
-    assert (report.state, report.frames_kept, report.n_lost) == ("complete", {"cam": 120}, 0)
+    assert (report.state, report.frames_kept, report.n_lost) == ("complete", {"cam": 90}, 0)
     take_home(report, path)
-    session = require_whole(path, 120)
+    session = require_whole(path, 90)
     assert "of the first" in [marker.label for marker in session.markers()]
     recorder.until_said("the master has left", times=2)
     assert record(tmp_path / "next", rig=rig, subject="S02", seconds=1).state == "complete"
@@ -299,6 +299,7 @@ def test_a_recorder_that_comes_back_takes_its_place_from_one_that_was_started_in
     operator.until(lambda status: status.tick >= 3)
     os.kill(first.pid, signal.SIGSTOP)
     try:
+        operator.until(lambda status: status.recorders[0].silent_s > 1.5)
         second = lab.start()
         second.until_said("joined by the master")
     finally:
@@ -314,14 +315,14 @@ def test_a_recorder_that_comes_back_takes_its_place_from_one_that_was_started_in
 def test_a_recorder_that_was_started_anew_in_mid_take_ends_the_take(tmp_path, lab, long_film, operator_of):
     rig = lab.rig(recorders={"cam": {"camera": "video", "path": str(long_film)}})
     first = lab.start()
-    operator = operator_of(tmp_path / "take", rig, seconds=50)
+    operator = operator_of(tmp_path / "take", rig, seconds=30)
     operator.until(lambda status: status.tick >= 3)
     first.process.kill()
     lab.start()
     error = operator.outcome()
     assert isinstance(error, RecordError)
     assert "recorder 'cam' was started anew; what it recorded until then lies in " in str(error)
-    lab.processes[-1].until_said("the master has left")
+    assert record(tmp_path / "next", rig=rig, subject="S01", seconds=1).state == "complete"
 
 
 @pytest.fixture
@@ -330,18 +331,18 @@ def obeying(lab):
     lab.rig()
     link = MasterLink(port=lab.port)
     recorder = lab.start()
-    heard = [one for one in receive(link) if one.message.kind == "hello"]
+    peer = next(one.peer for one in receive(link) if one.message.kind == "hello")
     ports = {"ping_port": link.ping_port, "status_port": link.status_port}
 
     def tell(master, do, **body):
         number = len(recorder.told)
         recorder.told.append(do)
-        link.send(heard[0].peer, Command(master=master, id=number, do=do, deadline_ns=2**62, body=body))
+        link.send(peer, Command(master=master, id=number, do=do, deadline_ns=2**62, body=body))
         return next(one.message for one in receive(link) if getattr(one.message, "id", -1) == number)
 
     recorder.told = []
     assert tell("a" * 16, "join", **ports, boot_id=boot_id(), host="here").kind == "done"
-    yield SimpleNamespace(link=link, recorder=recorder, tell=tell, ports=ports)
+    yield SimpleNamespace(link=link, peer=peer, recorder=recorder, tell=tell, ports=ports)
     link.close()
 
 
@@ -367,10 +368,9 @@ def test_a_recorder_obeys_the_master_that_it_has_joined_and_no_other(obeying):
     assert beat.state == "waiting"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
+def test_a_master_that_says_nonsense_about_itself_is_not_joined(obeying):
+    whole = {**obeying.ports, "boot_id": boot_id(), "host": "here"}
+    for changes in (
         {"ping_port": 99_999_999},
         {"ping_port": 0},
         {"ping_port": "tcp"},
@@ -378,19 +378,15 @@ def test_a_recorder_obeys_the_master_that_it_has_joined_and_no_other(obeying):
         {"status_port": float("inf")},
         {"host": None},
         {"more": 1},
-    ],
-)
-def test_a_master_that_says_nonsense_about_itself_is_not_joined(obeying, body):
-    wanted = {**obeying.ports, "boot_id": boot_id(), "host": "here"} | body if body else {}
-    answer = obeying.tell("a" * 16, "join", **wanted)
-    assert answer.kind == "refused"
+    ):
+        answer = obeying.tell("a" * 16, "join", **whole | changes)
+        assert answer.kind == "refused"
+        assert "the command 'join'" in answer.body["error"]
+    assert obeying.tell("a" * 16, "join").kind == "refused"
     assert obeying.tell("a" * 16, "measure").kind == "done"
 
 
 def test_a_recorder_whose_master_is_there_is_not_turned_away(obeying):
-    obeying.link.send(
-        next(one.peer for one in receive(obeying.link)),
-        Command(master=FOREIGN, id=99, do="turn_away", deadline_ns=0),
-    )
+    obeying.link.send(obeying.peer, Command(master=FOREIGN, id=99, do="turn_away", deadline_ns=0))
     assert obeying.tell("a" * 16, "measure").kind == "done"
     assert obeying.recorder.process.poll() is None

@@ -6,12 +6,13 @@ The file lies in the folder ACKNOWLEDGED and is named after the process; what wa
 import os
 import struct
 import sys
+from pathlib import Path
 
 if "recorder" in sys.orig_argv and "ACKNOWLEDGED" in os.environ:
     from mavfer.capture.session_writer import SessionWriter
 
     store = SessionWriter.append
-    place = os.path.join(os.environ["ACKNOWLEDGED"], str(os.getpid()))
+    place = Path(os.environ["ACKNOWLEDGED"]) / str(os.getpid())
     notebook = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def append(writer, frames):
