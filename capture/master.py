@@ -11,7 +11,7 @@ from ..output import require_free
 from .clock import boot_id
 from .crew import Crew
 from .desk import Desk, Quit, Start
-from .lab_streams import lab_streams
+from .lsl.lab_streams import lab_streams
 from .payload import utc_now
 from .place import require_place
 from .protocol import Consent, Protocol

@@ -83,7 +83,7 @@ class PlanClock:
         return now_ns - clock.at(now_ns) + jumps_ns
 
     def _solve(self) -> tuple[int, ClockMap, int]:
-        """Return after how many exchanges, the map, and the jumps that lie before those that it is made of."""
+        """Return after how many exchanges, the map, and the jumps before those that it is made of."""
         with self._lock:
             solved, n, pings, jumps_ns = self._solved, self._n, list(self._pings), self._jumps_ns
         if solved is None or solved[0] != n:
@@ -92,7 +92,7 @@ class PlanClock:
         return solved
 
     def _change_ns(self, stamps: Stamps) -> int:
-        """Return by how much an exchange's offset differs from that of those before; 0 if it may be the same."""
+        """Return by how much an exchange differs from those before; 0 if it may be the same offset."""
         trip, offset, _ = ping_offsets(np.array([stamps], np.int64))
         if not self._pings:
             return 0

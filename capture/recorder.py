@@ -20,6 +20,7 @@ from ..config import parse
 from ..errors import ConfigError, MavferError, RecordError
 from .cameras import make_camera, make_clock
 from .clock import boot_id
+from .collect.send_files import Sender, files_to_send, session_folder
 from .disk import disk_of, estimate_bytes_per_s, write_speed_bytes_per_s
 from .keys import read_recorder_keys
 from .link import Pinger, RecorderLink
@@ -28,7 +29,6 @@ from .payload import encode_json
 from .plan_clock import PlanClock
 from .recording import Recording
 from .rig import Rig
-from .send_files import Sender, files_to_send, session_folder
 from .sensor import Sensor
 from .software import software_versions
 from .trigger import Plan

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from ..config import StrictModel, parse, read_toml
 from ..errors import ConfigError
-from .lsl import LslSettings
+from .lsl.publisher import LslSettings
 from .simulated.scene import SceneSettings
 from .streams import Stream
 

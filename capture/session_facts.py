@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import MavferError
 from .file_check import FileCheck, check_files, missing_files
-from .lsl_offsets import LslReport, lsl_offsets
+from .lsl.offsets import LslReport, lsl_offsets
 from .session import MASTER, Session, SessionRecord, open_session, read_record
 from .synchronize import SyncReport, synchronize
 

@@ -11,7 +11,7 @@ from ..errors import OutputError, RecordError
 from .crew import Crew
 from .desk import Desk, NextStep, Quit, Start, Stop
 from .disk import require_room
-from .lab_streams import LabStreams
+from .lsl.lab_streams import LabStreams
 from .member import Member
 from .messages import Beat
 from .place import Place
@@ -83,7 +83,8 @@ class TakeFailed(RecordError):
     def __init__(self, report: TakeReport) -> None:
         far = "`mavfer collect` (the files of {} lie on their machines), ".format(", ".join(report.elsewhere))
         super().__init__(
-            f"{'; '.join(report.complaints)}; what was recorded is kept, run {far if report.elsewhere else ''}"
+            f"{'; '.join(report.complaints)}; what was recorded is kept, run "
+            f"{far if report.elsewhere else ''}"
             f"`mavfer recover` and then `mavfer check-session` on it: {report.path}"
         )
         self.report = report

@@ -20,14 +20,14 @@ import zmq
 from typer.testing import CliRunner
 
 from mavfer.__main__ import command_line
-from mavfer.capture.collect import collect
+from mavfer.capture.collect.collect import collect
+from mavfer.capture.collect.receive_files import FileLine, partial_of
+from mavfer.capture.collect.send_files import files_to_send, open_own, session_folder
 from mavfer.capture.crew import Crew
 from mavfer.capture.keys import make_keys
 from mavfer.capture.locking import lock
-from mavfer.capture.receive_files import FileLine, partial_of
 from mavfer.capture.recovery import recover
 from mavfer.capture.rig import read_rig
-from mavfer.capture.send_files import files_to_send, open_own, session_folder
 from mavfer.capture.session import open_session, read_record, write_record
 from mavfer.capture.session_facts import session_facts
 from mavfer.capture.session_writer import SessionWriter
@@ -263,7 +263,7 @@ def test_a_master_that_is_killed_goes_on_where_it_stopped(lab, make_session, nam
     code = """
 import os, signal, sys
 from pathlib import Path
-from mavfer.capture.collect import collect
+from mavfer.capture.collect.collect import collect
 def show(done, total, file):
     if done >= 4 * 2**20:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -412,7 +412,7 @@ def test_a_connection_that_breaks_is_made_anew_and_the_run_goes_on(wired, make_s
     def pull_out(_):
         raise ConnectionError
 
-    monkeypatch.setattr("mavfer.capture.receive_files.ASK_AGAIN_S", 0.5)
+    monkeypatch.setattr("mavfer.capture.collect.receive_files.ASK_AGAIN_S", 0.5)
     lab, wire = wired
     path, contents = lab.take(make_session, name)
     broken = []
@@ -424,7 +424,7 @@ def test_a_connection_that_breaks_is_made_anew_and_the_run_goes_on(wired, make_s
 
 @linux
 def test_with_keys_no_byte_that_flips_on_the_wire_comes_through(make_lab, make_session, monkeypatch):
-    monkeypatch.setattr("mavfer.capture.receive_files.ASK_AGAIN_S", 0.5)
+    monkeypatch.setattr("mavfer.capture.collect.receive_files.ASK_AGAIN_S", 0.5)
     lab = make_lab(keys=True)
     path, contents = lab.take(make_session)
     broken = []
@@ -575,7 +575,7 @@ def test_a_disk_that_is_too_small_is_refused_before_and_one_that_fills_up_keeps_
     code = """
 import shutil, sys
 from pathlib import Path
-from mavfer.capture.collect import collect
+from mavfer.capture.collect.collect import collect
 from mavfer.errors import OutputError
 take, disk = Path(sys.argv[1]), Path("disk").resolve()
 path = disk / "take"

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mavfer.capture.export import ExportFormat, export, require_room
-from mavfer.capture.export_arrays import npz_bytes
-from mavfer.capture.export_frames import select
+from mavfer.capture.export.arrays import npz_bytes
+from mavfer.capture.export.export import ExportFormat, export, require_room
+from mavfer.capture.export.frames import select
 from mavfer.capture.mcap_file import McapWriter
 from mavfer.capture.mcap_reader import McapReader
 from mavfer.capture.payload import MARKERS, decode, encode, stream_channel
@@ -323,7 +323,7 @@ def test_a_disk_that_refuses_is_one_line_and_nothing_is_left(make_session, tmp_p
 INTERRUPTED = """
 import os, signal, sys
 from mavfer.__main__ import main
-from mavfer.capture.export_frames import StreamFrames
+from mavfer.capture.export.frames import StreamFrames
 read, n = StreamFrames.payload, 0
 def payload(self, i):
     global n

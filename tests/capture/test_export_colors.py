@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mavfer.capture.export_colors import LEAST_HEIGHT_PX, STRIP_PX, coloring_of, scale_marks
+from mavfer.capture.export.colors import LEAST_HEIGHT_PX, STRIP_PX, coloring_of, scale_marks
 from mavfer.capture.streams import A65_THERMAL, KINECT_DEPTH, KINECT_INFRARED
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mavfer.capture.export import ExportFormat, export
-from mavfer.capture.export_frames import select
-from mavfer.capture.export_rerun import rrd_bytes
+from mavfer.capture.export.export import ExportFormat, export
+from mavfer.capture.export.frames import select
+from mavfer.capture.export.rerun_file import rrd_bytes
 from mavfer.capture.payload import MARKERS, jpeg_of
 from mavfer.capture.session import MASTER, MasterRecord, open_session, write_record
 from mavfer.capture.session_writer import SessionWriter

@@ -5,8 +5,8 @@ import av
 import numpy as np
 import pytest
 
-from mavfer.capture.export import ExportFormat, export
-from mavfer.capture.export_colors import STRIP_PX, coloring_of
+from mavfer.capture.export.colors import STRIP_PX, coloring_of
+from mavfer.capture.export.export import ExportFormat, export
 from mavfer.capture.session import RecorderRecord, SessionRecord, open_session, write_record
 from mavfer.capture.session_writer import SessionWriter
 from mavfer.capture.streams import Frame, Stream, StreamSpec

@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mavfer.capture.lsl import LslPublisher, LslSettings, load_pylsl, lsl_ahead_s
-from mavfer.capture.lsl_offsets import lsl_offsets, offset_line, report_of, times_ns
-from mavfer.capture.lsl_recorder import LslRecorder
-from mavfer.capture.lsl_samples import (
+from mavfer.capture.lsl.offsets import lsl_offsets, offset_line, report_of, times_ns
+from mavfer.capture.lsl.publisher import LslPublisher, LslSettings, load_pylsl, lsl_ahead_s
+from mavfer.capture.lsl.recorder import LslRecorder
+from mavfer.capture.lsl.samples import (
     LslStream,
     StreamForm,
     pack_samples,
@@ -499,7 +499,7 @@ def test_lsls_clock_on_one_machine_keeps_its_distance_to_the_monotonic_one():
 WITHOUT = """
 import sys
 sys.modules["pylsl"] = None
-from mavfer.capture.lsl import LslSettings, load_pylsl
+from mavfer.capture.lsl.publisher import LslSettings, load_pylsl
 from mavfer.capture import lsl_offsets, lsl_recorder
 assert LslSettings(publish=True).wanted
 load_pylsl()

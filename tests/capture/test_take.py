@@ -13,16 +13,16 @@ import psutil
 import pytest
 
 from mavfer.capture.crew import Crew
-from mavfer.capture.status import RecorderStatus
-from mavfer.capture.take import TakeStopped, last_common_tick
 from mavfer.capture.master import record
 from mavfer.capture.recovery import recover
 from mavfer.capture.rig import Rig
 from mavfer.capture.session import open_session, read_record
 from mavfer.capture.session_writer import being_written
 from mavfer.capture.simulated.truth import read_truth, truth_path
+from mavfer.capture.status import RecorderStatus
 from mavfer.capture.streams import Stream
 from mavfer.capture.synchronize import synchronize
+from mavfer.capture.take import TakeStopped, last_common_tick
 from mavfer.errors import ConfigError, MavferError, OutputError, RecordError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

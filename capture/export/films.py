@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import OutputError, SessionError
-from .export_colors import coloring_of
-from .export_frames import Selection, StreamFrames, Walk
+from ...errors import OutputError, SessionError
+from .colors import coloring_of
+from .frames import Selection, StreamFrames, Walk
 
 if TYPE_CHECKING:
     from av import VideoStream

@@ -15,11 +15,11 @@ from typing import BinaryIO
 
 import zmq
 
-from ..errors import MavferError, RecordError
-from .locking import lock
-from .messages import PIECE_BYTES, Piece, Want, parse_message
-from .session import RECORD_NAME
-from .session_writer import recorder_files, sync_folder
+from ...errors import MavferError, RecordError
+from ..locking import lock
+from ..messages import PIECE_BYTES, Piece, Want, parse_message
+from ..session import RECORD_NAME
+from ..session_writer import recorder_files, sync_folder
 
 POLL_MS = 50
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .lsl_samples import LslStream, read_streams
-from .session import Session
+from ..session import Session
+from .samples import LslStream, read_streams
 
 LINE_SPAN_S = 60.0
 """Shortest span over which a drift is fitted; below it the median correction stands for all."""

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .lsl import lsl_ahead_s
-from .lsl_samples import Add, StreamForm, pack_samples, publish_time_ns
-from .mcap_file import Channel
-from .payload import EVENTS, encode_json
+from ..mcap_file import Channel
+from ..payload import EVENTS, encode_json
+from .publisher import lsl_ahead_s
+from .samples import Add, StreamForm, pack_samples, publish_time_ns
 
 SILENT_S = 2.0
 GATHER_S = 0.05

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ..errors import ConfigError, OutputError, SessionError
-from ..output import new_file, new_folder, require_folder_free, require_free
-from .export_arrays import npz_bytes, write_arrays
-from .export_frames import Selection, Walk, select
-from .export_images import FRAMES_NAME, png_of, write_frames, write_images, write_markers
-from .export_rerun import require_rerun, rrd_bytes, write_rrd
-from .export_video import require_h264, write_video, write_videos
-from .session import Session
-from .streams import Stream
+from ...errors import ConfigError, OutputError, SessionError
+from ...output import new_file, new_folder, require_folder_free, require_free
+from ..session import Session
+from ..streams import Stream
+from .arrays import npz_bytes, write_arrays
+from .films import require_h264, write_video, write_videos
+from .frames import Selection, Walk, select
+from .images import FRAMES_NAME, png_of, write_frames, write_images, write_markers
+from .rerun_file import require_rerun, rrd_bytes, write_rrd
 
 
 class ExportFormat(StrEnum):

@@ -13,15 +13,15 @@ from typing import Any, BinaryIO, cast
 
 import zmq
 
-from ..errors import MavferError, OutputError, RecordError
-from .link import MasterLink
-from .locking import lock
-from .mcap_file import PREAMBLE, Channel
-from .mcap_reader import ROW_NAMES, chunk_end, chunk_intact, chunk_row, map_file
-from .messages import PIECE_BYTES, Piece, Want, parse_message
-from .payload import HEADER, decode_json
+from ...errors import MavferError, OutputError, RecordError
+from ..link import MasterLink
+from ..locking import lock
+from ..mcap_file import PREAMBLE, Channel
+from ..mcap_reader import ROW_NAMES, chunk_end, chunk_intact, chunk_row, map_file
+from ..messages import PIECE_BYTES, Piece, Want, parse_message
+from ..payload import HEADER, decode_json
+from ..session_writer import sync_file, sync_folder
 from .send_files import hash_of
-from .session_writer import sync_file, sync_folder
 
 WINDOW = 8
 """So many parts are asked for ahead; what the memory holds of a file is bounded by it."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .rig import read_rig
+from ..rig import read_rig
 
 
 def keys_new(
@@ -16,7 +16,7 @@ def keys_new(
     ] = False,
 ) -> None:
     """Make a key pair for the master and one for each recorder; nobody else can then join a take."""
-    from .keys import MASTER, make_keys
+    from ..keys import MASTER, make_keys
 
     settings = read_rig(rig)
     made = make_keys(folder, tuple(settings.recorders), add=add)

@@ -16,11 +16,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SessionError
-from .mcap_file import Channel
-from .mcap_reader import McapReader
-from .payload import HEADER, decode_json
-from .session import Session
+from ...errors import SessionError
+from ..mcap_file import Channel
+from ..mcap_reader import McapReader
+from ..payload import HEADER, decode_json
+from ..session import Session
 
 FIRST_CHANNEL = 1000
 CHANNELS_PER_STREAM = 4

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from .export_frames import Selection, StreamFrames, Walk
+from .frames import Selection, StreamFrames, Walk
 
 FILE_OVERHEAD = 4096
 """More than a member's head and its entry in the archive's directory take."""

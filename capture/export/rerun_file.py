@@ -10,11 +10,11 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from ..errors import OutputError
-from .export_colors import coloring_of
-from .export_frames import Selection, StreamFrames, Walk
-from .payload import jpeg_of
-from .streams import Stream
+from ...errors import OutputError
+from ..payload import jpeg_of
+from ..streams import Stream
+from .colors import coloring_of
+from .frames import Selection, StreamFrames, Walk
 
 if TYPE_CHECKING:
     from rerun.chunk import Chunk

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SessionError
-from .epochs import RecorderTimes, recorder_times
-from .mcap_reader import McapReader
-from .payload import COUNTERS, codec_of_channel, decode, decode_json
-from .session import Session
-from .streams import Stream, StreamSpec
-from .synchronize import NONE, synchronize
+from ...errors import SessionError
+from ..epochs import RecorderTimes, recorder_times
+from ..mcap_reader import McapReader
+from ..payload import COUNTERS, codec_of_channel, decode, decode_json
+from ..session import Session
+from ..streams import Stream, StreamSpec
+from ..synchronize import NONE, synchronize
 
 FILE_STRIDE = 2**48
 """More bytes than any file holds."""

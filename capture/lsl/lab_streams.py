@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import RecordError
-from .rig import Rig
-from .status import Marker
-from .take_log import TakeLog
-from .trigger import Plan
+from ...errors import RecordError
+from ..rig import Rig
+from ..status import Marker
+from ..take_log import TakeLog
+from ..trigger import Plan
 
 
 class LabStreams:
     """The master's ticks and markers as LSL streams, and the lab's streams into the master's file."""
 
     def __init__(self, rig: Rig) -> None:
-        from .lsl import LslPublisher
-        from .lsl_recorder import LslRecorder
+        from .publisher import LslPublisher
+        from .recorder import LslRecorder
 
         settings = rig.lsl
         self._require = settings.require

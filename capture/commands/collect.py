@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .disk import size_text
-from .rig import read_rig
+from ..disk import size_text
+from ..rig import read_rig
 
 
 def collect(
@@ -27,8 +27,8 @@ def collect(
 
     Example: mavfer collect sessions/S01-001. Interrupted, it goes on where it stopped when it is run again.
     """
-    from .collect import AGAIN
-    from .collect import collect as collect_files
+    from ..collect.collect import AGAIN
+    from ..collect.collect import collect as collect_files
 
     settings = read_rig(rig) if rig is not None else None
     try:

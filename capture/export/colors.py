@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .preview import celsius, kelvin_per_count, scale_colors
-from .streams import Stream, StreamSpec
+from ..preview import celsius, kelvin_per_count, scale_colors
+from ..streams import Stream, StreamSpec
 
 LEAST_HEIGHT_PX = 240
 """A scale on a lower picture could not be read; such a picture is enlarged by a whole factor."""

@@ -12,10 +12,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from ..config import StrictModel
-from ..errors import RecordError
-from .status import Marker
-from .trigger import Plan
+from ...config import StrictModel
+from ...errors import RecordError
+from ..status import Marker
+from ..trigger import Plan
 
 TICKS = "mavfer-ticks"
 MARKERS = "mavfer-markers"

@@ -11,15 +11,15 @@ from typing import Any
 
 import zmq
 
-from ..errors import ConfigError, OutputError, RecordError, SessionError
-from .crew import Crew
-from .disk import disk_of, size_text
-from .file_mending import TORN_FOLDER
+from ...errors import ConfigError, OutputError, RecordError, SessionError
+from ..crew import Crew
+from ..disk import disk_of, size_text
+from ..file_mending import TORN_FOLDER
+from ..rig import Rig
+from ..session import SessionRecord, read_record, write_record
+from ..session_writer import being_written, recorder_files
 from .receive_files import FileLine, bring, header_of, partial_of, same_hash
-from .rig import Rig
 from .send_files import is_file_of
-from .session import SessionRecord, read_record, write_record
-from .session_writer import being_written, recorder_files
 
 GATHER_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 20.0

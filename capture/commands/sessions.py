@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..progress import bar
-from .lsl_offsets import LslReport
-from .session import open_session
-from .session_facts import SessionFacts, session_facts
-from .synchronize import SyncReport
+from ...progress import bar
+from ..lsl.offsets import LslReport
+from ..session import open_session
+from ..session_facts import SessionFacts, session_facts
+from ..synchronize import SyncReport
 
 SessionFolder = Annotated[Path, typer.Argument(metavar="SESSION", help="The session folder.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
@@ -47,7 +47,7 @@ def check_session(
 
 def recover(session: SessionFolder) -> None:
     """Mend a session after a crash: keep every complete message, rebuild the index, say what was lost."""
-    from .recovery import recover as mend
+    from ..recovery import recover as mend
 
     with bar("recovering") as show:
         report = mend(session, on_progress=show)
@@ -73,7 +73,7 @@ def import_video(
     overwrite: Overwrite = False,
 ) -> None:
     """Make a color-only session of a video; its frames keep their own time stamps."""
-    from .video import import_video as import_file
+    from ..video import import_video as import_file
 
     with bar("importing") as show:
         path = import_file(

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..output import new_file
-from .rig import read_rig, simulated_rig_file
+from ...output import new_file
+from ..rig import read_rig, simulated_rig_file
 
 if TYPE_CHECKING:
-    from .rig_check import RecorderCheck
+    from ..rig_check import RecorderCheck
 
 
 def rig_new(
@@ -48,7 +48,7 @@ def rig_check(
     import json
     from dataclasses import asdict
 
-    from .rig_check import check_rig
+    from ..rig_check import check_rig
 
     found = check_rig(read_rig(rig), folder, timeout_s=wait)
     if as_json:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import OutputError
-from .export_frames import Selection, StreamFrames, Walk
+from ...errors import OutputError
+from .frames import Selection, StreamFrames, Walk
 
 FRAMES_NAME = "frames.csv"
 MARKERS_NAME = "markers.csv"

@@ -4,9 +4,9 @@ import threading
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from .lsl import load_pylsl
-from .lsl_samples import Add, topic_of
-from .lsl_stream import LslStatus, StreamThread, Tape, form_of
+from .publisher import load_pylsl
+from .samples import Add, topic_of
+from .stream import LslStatus, StreamThread, Tape, form_of
 
 LOOK_EVERY_S = 0.25
 FORGET_AFTER_S = 5.0

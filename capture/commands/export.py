@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .export import ExportFormat
-from .streams import Stream
+from ..export.export import ExportFormat
+from ..streams import Stream
 
 
 def export(
@@ -33,9 +33,9 @@ def export(
     anew. npz: arrays per stream, not compressed. Exits 1 where a damaged frame had to be left out; the
     others are written all the same.
     """
-    from ..progress import bar
-    from .export import export as write
-    from .session import open_session
+    from ...progress import bar
+    from ..export.export import export as write
+    from ..session import open_session
 
     opened = open_session(session)
     with bar("exporting") as on_progress:

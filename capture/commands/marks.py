@@ -21,7 +21,7 @@ def mark(
     No program knows a name when it reads one: put nobody's into the label.
     """
     t_ns = time.monotonic_ns()  # before anything slow is imported
-    from .calls import call_master, find_master
+    from ..calls import call_master, find_master
 
     answer = call_master(find_master(session), "mark", label=label, t_ns=t_ns, source=source)
     if not answer.done:
@@ -31,7 +31,7 @@ def mark(
 
 def next_step(session: RunningTake = None) -> None:
     """Go on to the protocol's next step in the take that runs on this machine."""
-    from .calls import call_master, find_master
+    from ..calls import call_master, find_master
 
     answer = call_master(find_master(session), "next")
     if not answer.done:
@@ -41,8 +41,8 @@ def next_step(session: RunningTake = None) -> None:
 
 def stop(session: RunningTake = None) -> None:
     """End the take that runs on this machine in order, and wait until its files are closed."""
-    from .calls import call_master, find_master
-    from .control import STOP_WITHIN_S
+    from ..calls import call_master, find_master
+    from ..control import STOP_WITHIN_S
 
     answer = call_master(find_master(session), "stop", timeout_s=STOP_WITHIN_S + 5)
     if not answer.done:
@@ -56,8 +56,8 @@ def protocol_new(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")] = False,
 ) -> None:
     """Write a commented protocol file: ten minutes of relaxing video, five minutes of interview."""
-    from ..output import new_file
-    from .protocol_file import example_protocol_file
+    from ...output import new_file
+    from ..protocol_file import example_protocol_file
 
     text = example_protocol_file(name=name)
     with new_file(out, overwrite=overwrite) as temporary:
@@ -68,6 +68,6 @@ def protocol_new(
 
 
 def _refuse(why: str) -> None:
-    from ..errors import RecordError
+    from ...errors import RecordError
 
     raise RecordError(why)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ConfigError
-from .rig import Rig, change_scene, parse_rig, read_rig
+from ...errors import ConfigError
+from ..rig import Rig, change_scene, parse_rig, read_rig
 
 if TYPE_CHECKING:
-    from .desk import Start
-    from .protocol_file import ProtocolFile, TakeMetadata
-    from .take import TakeReport
+    from ..desk import Start
+    from ..protocol_file import ProtocolFile, TakeMetadata
+    from ..take import TakeReport
 
 OPERATE = "The operator's view"
 METADATA = "What the session says about itself"
@@ -108,10 +108,10 @@ def record(
 
     Example: mavfer record sessions/S01-001 --rig rig.toml --subject S01 --seconds 300 --consent C-12
     """
-    from .desk import Desk, Start
-    from .master import record as record_take
-    from .master import rejoin as rejoin_take
-    from .views import views
+    from ..desk import Desk, Start
+    from ..master import record as record_take
+    from ..master import rejoin as rejoin_take
+    from ..views import views
 
     desk = Desk()
     page = sys.stderr.isatty() if monitor is None else monitor
@@ -178,9 +178,9 @@ def operate(
 
     Example: mavfer operate sessions --rig rig.toml --protocol protocol.toml
     """
-    from .desk import Desk
-    from .master import operate as operate_takes
-    from .views import views
+    from ..desk import Desk
+    from ..master import operate as operate_takes
+    from ..views import views
 
     settings = _with_scene(rig, virtual_clock, scene, seed, light)
     file = _protocol_file(protocol)
@@ -219,7 +219,7 @@ def recorder(
 
     Example: mavfer recorder thermal --rig rig.toml. Those of its own machine `mavfer record` starts itself.
     """
-    from .recorder import run_recorder
+    from ..recorder import run_recorder
 
     settings = parse_rig(sys.stdin.read(), where="standard input") if str(rig) == "-" else read_rig(rig)
     if name not in settings.recorders:
@@ -248,7 +248,7 @@ def _with_scene(
 
 
 def _protocol_file(path: Path | None) -> "ProtocolFile | None":
-    from .protocol_file import read_protocol
+    from ..protocol_file import read_protocol
 
     return None if path is None else read_protocol(path)
 
@@ -265,7 +265,7 @@ def _metadata(
     file: "ProtocolFile | None", consent: str, scope: list[str] | None, operator: str, notes: str
 ) -> "Callable[[Start], TakeMetadata]":
     """Return what makes a session's words of a request for a take."""
-    from .protocol_file import take_metadata
+    from ..protocol_file import take_metadata
 
     def metadata(start: "Start") -> "TakeMetadata":
         return take_metadata(
@@ -282,7 +282,7 @@ def _metadata(
 
 def _outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
     """Return the report of a take, also of one that Ctrl-C ended."""
-    from .take import TakeStopped
+    from ..take import TakeStopped
 
     try:
         return take()
@@ -291,7 +291,7 @@ def _outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
 
 
 def _tell(report: "TakeReport") -> None:
-    from .take import told
+    from ..take import told
 
     typer.echo(f"{told(report)}: {report.path}")
     for complaint in report.complaints:

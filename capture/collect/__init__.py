@@ -1,0 +1,1 @@
+"""The files of recorders on other machines, brought into the session."""

@@ -1,0 +1,1 @@
+"""Sessions as films, pictures, arrays and Rerun recordings."""
