@@ -15,6 +15,7 @@ COMMANDS = {
     "rig new": ("capture.commands.rig", "rig_new"),
     "keys new": ("capture.commands.keys", "keys_new"),
     "rig check": ("capture.commands.rig", "rig_check"),
+    "rig stop": ("capture.commands.rig", "rig_stop"),
     "record": ("capture.commands.operating", "record"),
     "operate": ("capture.commands.operating", "operate"),
     "recorder": ("capture.commands.operating", "recorder"),

@@ -25,6 +25,10 @@ class CameraError(MavferError):
     """A camera is absent, busy, or stopped delivering frames."""
 
 
+class CameraEnded(CameraError):
+    """A camera has delivered all that it ever will, as a video file at its end."""
+
+
 class RecordError(MavferError):
     """A take could not be armed, started or finished."""
 

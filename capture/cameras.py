@@ -1,11 +1,11 @@
 """Which camera a recorder's settings ask for, and the clock that it lives by."""
 
-import time
 from dataclasses import replace
 
 from ..errors import ConfigError
 from .camera import Camera, Capture
 from .clock import Clock, MonotonicClock, SkewedClock, VirtualClock
+from .now import monotonic_ns
 from .rig import RecorderSettings, Rig
 from .streams import Frame, StreamSpec
 
@@ -35,7 +35,7 @@ def make_camera(
 def make_clock(rig: Rig, name: str) -> Clock:
     """Return the clock of the rig's recorder `name`: the machine's, a virtual one, or a wrong one."""
     if rig.is_virtual:
-        return VirtualClock(time.monotonic_ns())
+        return VirtualClock(monotonic_ns())
     skew = rig.recorders[name].skew
     if skew is None:
         return MonotonicClock()
@@ -67,7 +67,7 @@ class SkewedCamera:
 
     def start(self, first_tick_ns: int) -> None:
         """Start the camera, at a time of the wrong clock."""
-        now_ns = time.monotonic_ns()
+        now_ns = monotonic_ns()
         self._camera.start(now_ns + first_tick_ns - self._clock.at(now_ns))
 
     def grab(self, timeout_s: float) -> Capture:

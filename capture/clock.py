@@ -4,8 +4,10 @@ No clock is ever set. A VirtualClock lets simulated cameras run as fast as they 
 """
 
 import platform
+import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .device_clock import MAX_DRIFT
+from .now import monotonic_ns
 
 LINE_SPAN_NS = 60_000_000_000
 """Shortest span over which a drift is fitted: 8 s runs were off by 1 to 400 ppm, 120 s runs by 0.3 ppm."""
@@ -39,11 +42,11 @@ class MonotonicClock:
 
     def now_ns(self) -> int:
         """Return CLOCK_MONOTONIC (or the platform's twin), nanoseconds."""
-        return time.monotonic_ns()
+        return monotonic_ns()
 
     def wait_until_ns(self, t_ns: int) -> None:
         """Sleep until `t_ns`."""
-        while (left_ns := t_ns - time.monotonic_ns()) > 0:
+        while (left_ns := t_ns - monotonic_ns()) > 0:
             time.sleep(left_ns / 1e9)
 
 
@@ -82,7 +85,7 @@ class SkewedClock:
         step_at_s: float | None = None,
         step_s: float = 0.0,
     ) -> None:
-        self.made_ns = time.monotonic_ns()
+        self.made_ns = monotonic_ns()
         """When it was made, on the monotonic clock."""
         self._offset_ns = offset_ns
         self._drift = drift_ppm * 1e-6
@@ -97,11 +100,11 @@ class SkewedClock:
 
     def now_ns(self) -> int:
         """Return the wrong time, nanoseconds."""
-        return self.at(time.monotonic_ns())
+        return self.at(monotonic_ns())
 
     def wait_until_ns(self, t_ns: int) -> None:
         """Sleep until `t_ns` of this clock."""
-        while (left_ns := t_ns - self.at(now_ns := time.monotonic_ns())) > 0:
+        while (left_ns := t_ns - self.at(now_ns := monotonic_ns())) > 0:
             sleep_ns = left_ns / (1 + self._drift)
             if self._step_at_ns is not None and now_ns < self._step_at_ns:
                 sleep_ns = min(sleep_ns, self._step_at_ns - now_ns)
@@ -113,6 +116,12 @@ def boot_id() -> str:
     linux = Path("/proc/sys/kernel/random/boot_id")
     if linux.is_file():
         return linux.read_text(encoding="ascii").strip()
+    if sys.platform == "win32":
+        import winreg
+
+        key = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters"
+        with suppress(OSError), winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, key) as opened:
+            return f"{platform.node()}-boot-{winreg.QueryValueEx(opened, 'BootId')[0]}"
     booted_s = time.time() - time.monotonic()
     return f"{platform.node()}-{round(booted_s / 60)}"
 

@@ -16,12 +16,13 @@ from pydantic import ValidationError
 
 from .calls import RUNNING, Answer, Call
 from .desk import Desk, NextStep, Stop
+from .now import monotonic_ns
 from .runtime import announced
 from .status import Marker, TakeStatus
 
 MARK_WITHIN_S = 2.0
 STEP_WITHIN_S = 2.0
-STOP_WITHIN_S = 60.0
+STOP_WITHIN_S = 100.0
 LONGEST_MESSAGE = 65_536
 RECORDING = "recording"
 
@@ -121,7 +122,7 @@ class ControlServer:
         marker = Marker(call.t_ns or 0, call.label or "", call.source)
         t_s = (marker.t_ns - first_tick_ns(status)) / 1e9
         if marker not in status.markers:
-            if (why_not := refusal(status, marker.t_ns, time.monotonic_ns())) is not None:
+            if (why_not := refusal(status, marker.t_ns, monotonic_ns())) is not None:
                 self._answer(sender, (False, why_not))
                 return
             if all(other.marker != marker for other in self._waiting):

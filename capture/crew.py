@@ -17,16 +17,19 @@ from .keys import read_master_keys
 from .link import MasterLink
 from .member import QUIT_TIMEOUT_S, Member, spawn
 from .messages import Beat, Command, Heard, Hello, Report, parse_body
+from .now import monotonic_ns
 from .preview import preview_of_message
 from .rig import LOOPBACK, Rig
 from .status import SILENT_S, RecorderStatus, TakeStatus
 
 RETRY_S = 1.0
+ENDING_S = 30.0
 STAY_EVERY_S = 0.5
 LISTEN_S = 0.05
 REPLACE_S = 3.0
 """A recorder that was silent for so long may be replaced by another process of its name."""
 LEAVE_TIMEOUT_S = 2.0
+LONGEST_REVIVAL_S = 10.0
 
 
 class Crew:
@@ -67,6 +70,10 @@ class Crew:
         self._silent: set[str] = set()
         self._stayed_s = 0.0
         self._leaving = False
+        self._ended: dict[str, tuple[int, float]] = {}
+        """Takes that are over, by name: after how many ticks, and when a recorder was last told."""
+        self._revived: dict[str, tuple[float, float]] = {}
+        """By name, when a recorder may be started anew, and how long the wait was before."""
         self._newcomers: dict[str, tuple[float, float]] = {}
         """By name, when another process of a recorder's name has said hello: first, and last."""
 
@@ -112,14 +119,11 @@ class Crew:
         """Let every recorder go, and end those that were started; harmless when called twice."""
         self._leaving = True
         mine = [name for name, member in self._members.items() if member.process is not None]
-        others = [name for name in self._members if name not in mine]
-        if self._address:  # another master's children, which nobody else would end
-            mine, others = (
-                [name for name in others if self._members[name].settings.spawned],
-                [name for name in others if not self._members[name].settings.spawned],
-            )
+        others = [
+            name for name, member in self._members.items() if member.process is None and member.reachable
+        ]
         self.command_living("quit", {}, only=mine)
-        if any(self._members[name].joined and not self._members[name].gone for name in others):
+        if others:  # a recorder in the middle of a take refuses, and carries it out
             self.command_living("leave", {}, only=others, wait_s=LEAVE_TIMEOUT_S)
         end_s = time.monotonic() + QUIT_TIMEOUT_S
         for member in self._members.values():
@@ -159,14 +163,30 @@ class Crew:
         """Return how many recorders have ended by themselves."""
         return sum(bool(member.gone) for member in self._members.values())
 
+    def end_take(self, session: str, n_ticks: int) -> None:
+        """See to it that no recorder goes on with a take, whenever it comes back to hear of it.
+
+        Parameters
+        ----------
+        n_ticks : after which the take ended; 0 for one that never began, whose files are removed
+        """
+        self._ended[session] = n_ticks, 0.0
+
     def revive(self) -> None:
-        """Start those of this machine anew that have ended; forget those of others that fell silent."""
+        """Start those of this machine anew that have ended, ever more slowly; forget those of others that
+        fell silent.
+        """
         for name, member in self._members.items():
             lost = member.joined and time.monotonic() - member.heard_s > REPLACE_S
             if member.process is None:
                 if member.gone or lost:
                     self._members[name] = Member(name, member.settings)
             elif member.gone:
+                due_s, wait_s = self._revived.get(name, (0.0, 0.5))
+                if time.monotonic() < due_s:
+                    continue
+                wait_s = min(2 * wait_s, LONGEST_REVIVAL_S)
+                self._revived[name] = time.monotonic() + wait_s, wait_s
                 member.end(time.monotonic())
                 self._members[name] = Member(name, member.settings)
                 spawn(self._members[name], self._rig, master=self._link.address)
@@ -198,7 +218,7 @@ class Crew:
         self._desk.show(
             TakeStatus(
                 state="gathering",
-                now_ns=time.monotonic_ns(),
+                now_ns=monotonic_ns(),
                 rig=self._rig.name,
                 recorders=self.statuses(),
                 notice=f"waiting for {', '.join(missing)} at {self.address}",
@@ -232,7 +252,7 @@ class Crew:
         RecordError
             A recorder refused, is gone, or did not answer in time.
         """
-        now_ns = time.monotonic_ns()
+        now_ns = monotonic_ns()
         deadline_ns = deadline_ns or now_ns + int(timeout_s * 1e9)
         commands = {
             name: self._command(do, body[name] if per_recorder else body, deadline_ns)
@@ -272,7 +292,8 @@ class Crew:
         Returns the names of those that have not answered.
         """
         names = [name for name in (self._members if only is None else only) if self._members[name].reachable]
-        commands = {name: self._command(do, body, time.monotonic_ns() + 30 * 10**9) for name in names}
+        deadline_ns = monotonic_ns() + int((wait_s + ENDING_S) * 1e9)
+        commands = {name: self._command(do, body, deadline_ns) for name in names}
         end_s = time.monotonic() + wait_s
         sent_s = 0.0
         while commands:
@@ -330,7 +351,9 @@ class Crew:
             return
         member.heard_s = time.monotonic()
         if isinstance(message, Beat):
-            member.beat = message
+            if self.take in ("", message.session):
+                member.beat = message
+            self._end_if_over(member, message)
         elif isinstance(message, Report):
             if message.master == self.master and message.kind == "left":
                 self._take_in_last_word(member, message.body)
@@ -344,6 +367,18 @@ class Crew:
                 return
             if preview is not None:
                 self._desk.put_preview(preview)
+
+    def _end_if_over(self, member: Member, beat: Beat) -> None:
+        """Tell a recorder that goes on with a take that is over to end it; once a second until it does."""
+        if beat.state not in ("armed", "recording") or beat.session not in self._ended:
+            return
+        n_ticks, told_s = self._ended[beat.session]
+        if time.monotonic() - told_s < RETRY_S:
+            return
+        self._ended[beat.session] = n_ticks, time.monotonic()
+        body = {"session": beat.session} | ({"n_ticks": n_ticks} if n_ticks else {})
+        deadline_ns = monotonic_ns() + int(ENDING_S * 1e9)
+        self._send(member.name, self._command("stop" if n_ticks else "disarm", body, deadline_ns))
 
     def _welcome(self, member: Member, peer: str, report: Report) -> None:
         """Let a recorder join that has no master, or had this one and lost it from sight."""

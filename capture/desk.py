@@ -5,10 +5,10 @@ for the network or the disk.
 """
 
 import threading
-import time
 from collections import deque
 from dataclasses import dataclass, field
 
+from .now import monotonic_ns
 from .status import Marker, TakeStatus
 from .streams import Stream
 
@@ -107,7 +107,7 @@ class Desk:
 
     def mark(self, label: str, *, source: str = "operator", t_ns: int | None = None) -> Marker:
         """Name this moment (or `t_ns` on this machine's monotonic clock); return the marker."""
-        marker = Marker(time.monotonic_ns() if t_ns is None else t_ns, label, source)
+        marker = Marker(monotonic_ns() if t_ns is None else t_ns, label, source)
         self.ask(marker)
         return marker
 

@@ -12,17 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..errors import CameraError, MavferError
+from ..errors import CameraEnded, MavferError
 from .camera import Camera, Capture
 from .clock import Clock
+from .complaints import Complaints
 from .device_clock import ClockStep, DeviceClock
 from .preview import Previewer
 from .session_writer import SessionWriter
 from .trigger import Kept, NearestPerTick, Plan
 
 GRAB_TIMEOUT_S = 2.0
-MAX_SILENT_GRABS = 3
-"""A camera that delivers nothing for so many time-outs in a row is given up."""
+CAMERA_HUNG_S = 20.0
+GIVEN_UP = f"the camera delivered nothing for {CAMERA_HUNG_S:g} s and was given up"
+RETRY_S = 0.1
 QUEUE_POLL_S = 0.1
 STALL_S = 0.2
 """Frames that come by so much later than those before were held up on this machine."""
@@ -91,7 +93,7 @@ class Drain:
         previewer: Previewer | None = None,
     ) -> None:
         self.counters = Counters()
-        self.complaints: list[str] = []
+        self.complaints = Complaints()
         self.cut_short = False
         """Whether the camera was given up before the plan's end."""
         self.grabbing_is_over = threading.Event()
@@ -153,7 +155,7 @@ class Drain:
         if not self._abandoned.is_set():
             self.cut_short = self.cut_short or not self.grabbing_is_over.is_set()
             self._abandoned.set()
-            self.complaints.append(complaint)
+            self.complaints.add(complaint)
 
     def _run(self, work: Callable[[], None]) -> None:
         """Do a thread's work; a defect in it is told like any other complaint."""
@@ -161,28 +163,29 @@ class Drain:
             work()
         except Exception as error:  # the operator must learn of it, whatever it is
             self.cut_short = True
-            self.complaints.append(f"{threading.current_thread().name}: {type(error).__name__}: {error}")
+            self.complaints.add(f"{threading.current_thread().name}: {type(error).__name__}: {error}")
         (self.grabbing_is_over if threading.current_thread() is self._grabber else self.finished).set()
 
     def _grab_all(self) -> None:
         keeper = NearestPerTick[tuple[int, Capture]](self._plan)
+        try:
+            self._camera.start(self._plan.first_tick_ns)
+            self._grab_until_the_end(keeper)
+        finally:
+            for kept in keeper.flush():
+                self._enqueue(kept)
+
+    def _grab_until_the_end(self, keeper: NearestPerTick[tuple[int, Capture]]) -> None:
         last: tuple[int, int] | None = None  # frame id, time
-        n_silent = 0
-        self._camera.start(self._plan.first_tick_ns)
         while not self._abandoned.is_set():
             try:
                 capture = self._camera.grab(GRAB_TIMEOUT_S)
-            except CameraError as error:
-                n_silent += 1
-                over = self._timeline_ns() > self._plan.end_ns
-                if n_silent == MAX_SILENT_GRABS or over:
-                    self.cut_short = not over
-                    self.complaints.append(str(error))
+            except Exception as error:  # a driver's surprise is a frame that did not come, like any other
+                if self._is_over_after(error):
                     break
                 continue
             if self._abandoned.is_set():  # it came back too late
                 break
-            n_silent = 0
             self._grabbed_at_s = time.monotonic()
             self.counters.grabbed += 1
             plan = self._plan  # `cut` may replace it at any time
@@ -204,8 +207,20 @@ class Drain:
             self._lag_s = self._lag_of(t_ns)
             if t_ns > plan.end_ns:
                 break
-        for kept in keeper.flush():
-            self._enqueue(kept)
+
+    def _is_over_after(self, error: Exception) -> bool:
+        """Whether grabbing ends with a failed grab: at the plan's end, or where the camera is given up."""
+        if self._timeline_ns() > self._plan.end_ns:
+            self.complaints.add(_told(error))
+            return True
+        if isinstance(error, CameraEnded) or self.silent_s > CAMERA_HUNG_S:
+            self.cut_short = True
+            self.complaints.add(_told(error))
+            if not isinstance(error, CameraEnded):
+                self.complaints.add(GIVEN_UP)
+            return True
+        self._abandoned.wait(RETRY_S)
+        return False
 
     def _next(self) -> Capture | None:
         """Return the next frame to store, or None when the camera is done with and the queue is empty."""
@@ -262,20 +277,20 @@ class Drain:
                 self._previewer.offer(frames)
         except OSError as error:
             self.counters.lose("disk")
-            self._complain_once(f"cannot write: {error.strerror or error}")
+            self.complaints.add(f"cannot write: {error.strerror or error}")
         except Exception as error:  # a frame that a driver cannot decode must not end the take
             self.counters.lose("camera")
-            self._complain_once(str(error) if isinstance(error, MavferError) else repr(error))
+            self.complaints.add(_told(error))
 
     def _tell(self, now_ns: int) -> None:
         try:
             self._writer.add_counters(self.counters.table(), now_ns=now_ns)
         except OSError as error:
-            self._complain_once(f"cannot write: {error.strerror or error}")
+            self.complaints.add(f"cannot write: {error.strerror or error}")
 
-    def _complain_once(self, complaint: str) -> None:
-        if complaint not in self.complaints:
-            self.complaints.append(complaint)
+
+def _told(error: Exception) -> str:
+    return str(error) if isinstance(error, MavferError) else repr(error)
 
 
 def _absent_in_plan(plan: Plan, before: tuple[int, int], after: tuple[int, int]) -> int:

@@ -246,7 +246,7 @@ class RecorderLink:
         pub = self._socket(zmq.PUB)
         pub.setsockopt(zmq.LINGER, 0)
         pub.setsockopt(zmq.SNDHWM, 20)
-        pub.connect(self.address_of(port))
+        _connect(pub, self.address_of(port))
         with self._pub_lock:
             if self._pub is not None:
                 self._pub.close()
@@ -291,7 +291,7 @@ class RecorderLink:
         socket.setsockopt(zmq.LINGER, 500)
         socket.setsockopt(zmq.IMMEDIATE, 1)
         socket.setsockopt(zmq.SNDHWM, MAX_PIECES)
-        socket.connect(self.address_of(port))
+        _connect(socket, self.address_of(port))
         return socket
 
     def close(self) -> None:
@@ -311,7 +311,7 @@ class RecorderLink:
         dealer.setsockopt(zmq.IMMEDIATE, 1)  # what cannot leave now is said anew later, not queued
         watch = watch_handshake(dealer, self._on_refusal)
         try:
-            dealer.connect(self._master)
+            _connect(dealer, self._master)
         except zmq.ZMQError as error:
             watch.close()
             dealer.close()
@@ -366,7 +366,7 @@ class Pinger:
         self._socket = _client(context, zmq.DEALER, keys)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.IMMEDIATE, 1)
-        self._socket.connect(address)
+        _connect(self._socket, address)
         self._thread = threading.Thread(target=self._run, name="pings", daemon=True)
         self._thread.start()
 
@@ -431,7 +431,6 @@ def _client(context: zmq.Context, kind: int, keys: RecorderKeys | None) -> zmq.S
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
     socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_COMMAND_BYTES)
-    socket.setsockopt(zmq.IPV6, 1)
     if keys is not None:
         keys.secure(socket)
     return socket
@@ -444,6 +443,12 @@ def _drain(socket: zmq.Socket) -> Iterator[list[zmq.Frame]]:
             yield cast(list[zmq.Frame], socket.recv_multipart(zmq.NOBLOCK, copy=False))
         except zmq.Again:
             return
+
+
+def _connect(socket: zmq.Socket, address: str) -> None:
+    """Connect; over IPv6 only where the address is one, as the master listens to what its rig file says."""
+    socket.setsockopt(zmq.IPV6, int("[" in address))
+    socket.connect(address)
 
 
 def _bracketed(host: str) -> str:

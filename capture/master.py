@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..config import parse
-from ..errors import MavferError, RecordError
+from ..errors import RecordError
 from ..output import require_free
 from .clock import boot_id
 from .crew import Crew
-from .desk import Desk, Quit, Start
+from .desk import Desk, Start
 from .lsl.lab_streams import lab_streams
 from .payload import utc_now
 from .place import require_place
@@ -20,8 +20,7 @@ from .rig import Rig
 from .session import SessionRecord, read_record, require_pseudonym, require_text
 from .simulated.truth import truth_path
 from .software import software_versions
-from .status import TakeStatus
-from .take import OnProgress, OnStatus, Take, TakeFailed, TakeReport, TakeStopped, told
+from .take import OnProgress, OnStatus, Take, TakeReport
 
 GATHER_TIMEOUT_S = 60.0
 REJOIN_TIMEOUT_S = 6.0
@@ -93,7 +92,7 @@ def record(
         require_idle(crew)
         take = Take(
             path,
-            _with_master(start, crew),
+            with_master(start, crew),
             crew,
             desk=desk or Desk(),
             seconds=seconds,
@@ -165,106 +164,6 @@ def _orphan(path: Path) -> tuple[SessionRecord, Rig, str]:
     return record, record.settings, record.master.address
 
 
-def operate(
-    folder: Path, *, rig: Rig, desk: Desk, metadata: MetadataOf, seconds: float | None = None
-) -> list[TakeReport]:
-    """Take after take as the desk asks for them, in folders `SUBJECT-001`, ...; return their reports.
-
-    The cameras stay open between takes and show what they see. A take that is refused or fails is told on the
-    desk, and the next can be asked for.
-
-    Parameters
-    ----------
-    metadata : makes consent, protocol, operator and notes of a request; raises MavferError to refuse it
-    seconds : length of a take whose request and protocol do not say
-    """
-    folder = Path(folder).absolute()
-    reports: list[TakeReport] = []
-    with lab_streams(rig) as lab, Crew(rig, desk=desk) as crew:
-        notice, bad = "", False
-        while True:
-            try:
-                start = _wait_for_start(crew, rig, desk, folder, notice, bad)
-            except KeyboardInterrupt:  # between takes it costs nothing
-                start = None
-            if start is None:
-                return reports
-            try:
-                consent, protocol, operator, notes = metadata(start)
-                length_s = start.seconds or (protocol.seconds if protocol else None) or seconds
-                if length_s is None:
-                    raise RecordError("wanted the length of the take in seconds, found none")
-                path = next_session(folder, start.subject)
-                record = new_record(
-                    path,
-                    rig=rig,
-                    subject=start.subject,
-                    seconds=length_s,
-                    consent=consent,
-                    protocol=protocol,
-                    operator=operator,
-                    notes=notes,
-                )
-                require_place(path, overwrite=False)
-                record = _with_master(record, crew)
-                take = Take(
-                    path, record, crew, desk=desk, seconds=length_s, previews=True, last=False, lab=lab
-                )
-                reports.append(take.run(overwrite=False))
-                notice, bad = f"{path.name} {told(reports[-1])}", reports[-1].n_lost > 0
-                if take.told_to_quit:
-                    return reports
-            except TakeStopped as stopped:
-                reports.append(stopped.report)
-                return reports
-            except MavferError as error:
-                reports += [error.report] if isinstance(error, TakeFailed) else []
-                notice, bad = str(error), True
-            crew.revive()
-
-
-def _wait_for_start(crew: Crew, rig: Rig, desk: Desk, folder: Path, notice: str, bad: bool) -> Start | None:
-    """Show what the cameras see until a take is asked for; None when the end is."""
-    opened = False
-    while True:
-        crew.listen(LOOK_EVERY_S)
-        missing = crew.missing()
-        if missing or crew.n_gone():
-            opened = False
-            crew.revive()
-        elif not opened:
-            try:
-                require_idle(crew)
-                _open_for_preview(crew, rig, desk, folder)
-                opened = True
-            except MavferError as error:
-                notice, bad = str(error), True
-        status = TakeStatus(
-            state="ready" if opened else "gathering",
-            now_ns=time.monotonic_ns(),
-            rig=rig.name,
-            session=folder,
-            recorders=crew.statuses(),
-            notice=f"waiting for {', '.join(missing)} at {crew.address}" if missing else notice,
-            notice_is_bad=bad or bool(missing),
-            can_start=opened,
-        )
-        desk.show(status)
-        for request in desk.take_requests():
-            if isinstance(request, Quit):
-                return None
-            if isinstance(request, Start) and opened:
-                return request
-            if isinstance(request, Start):
-                notice, bad = f"a take cannot start without {', '.join(missing)}", True
-
-
-def _open_for_preview(crew: Crew, rig: Rig, desk: Desk, folder: Path) -> None:
-    """Open the cameras while nobody's take is known yet."""
-    record = new_record(folder / "preview", rig=rig, subject="S01", seconds=60)
-    Take(folder / "preview", record, crew, desk=desk, seconds=60, previews=True).open()
-
-
 def new_record(
     path: Path,
     *,
@@ -308,25 +207,17 @@ def new_record(
     return record
 
 
-def next_session(folder: Path, subject: str) -> Path:
-    """Return the first of `SUBJECT-001`, `SUBJECT-002`, ... after all that stand in the folder."""
-    numbers = [0]
-    for path in folder.glob(f"{subject}-*"):
-        number = path.name.removeprefix(f"{subject}-").split(".")[0]
-        numbers += [int(number)] if number.isdecimal() else []
-    return folder / f"{subject}-{max(numbers) + 1:03d}"
-
-
 def require_idle(crew: Crew) -> None:
     """Raise RecordError if a recorder still works on a take of another master."""
     for member in crew.members():
-        if member.hello is not None and member.hello.state == "recording":
+        doing = member.beat or member.hello
+        if doing is not None and doing.state == "recording":
             raise RecordError(
-                f"recorder {member.name!r} still records {member.hello.session!r}; wait for its end, or take "
-                f"it over with `mavfer record --rejoin SESSION`"
+                f"recorder {member.name!r} still records {doing.session!r}; wait for its end, take it over "
+                f"with `mavfer record --rejoin SESSION`, or end it with `mavfer rig stop RIG`"
             )
 
 
-def _with_master(record: SessionRecord, crew: Crew) -> SessionRecord:
+def with_master(record: SessionRecord, crew: Crew) -> SessionRecord:
     master = {"address": crew.address, "boot_id": boot_id(), "host": platform.node()}
     return SessionRecord.model_validate(record.model_dump() | {"master": master})

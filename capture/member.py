@@ -1,6 +1,7 @@
 """One recorder as the master knows it: its process if the master started it, its last words, and its fate."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,8 @@ from .rig import RecorderSettings, Rig
 from .status import RecorderStatus
 
 QUIT_TIMEOUT_S = 5.0
+CLOSING_S = 45.0
+"""A recorder in the middle of a take may need so long to get its camera back and close its files."""
 
 
 @dataclass(slots=True)
@@ -79,16 +82,25 @@ class Member:
         """Wait for the process until `end_s` (monotonic), then tell it to end, then end it."""
         if self.process is None:
             return
-        for push in (None, self.process.terminate, self.process.kill):
+        patience_s = CLOSING_S if self.beat is not None and self.beat.state == "recording" else QUIT_TIMEOUT_S
+        for push in (None, self._terminate, self.process.kill):
             if push is not None:
                 push()
             try:
-                self.process.wait(max(0.1, end_s - time.monotonic()) if push is None else QUIT_TIMEOUT_S)
+                self.process.wait(max(0.1, end_s - time.monotonic()) if push is None else patience_s)
                 break
             except subprocess.TimeoutExpired:
                 continue
         if self.log is not None:
             self.log.close()
+
+    def _terminate(self) -> None:
+        """Tell the process to end in order."""
+        assert self.process is not None
+        if sys.platform == "win32":
+            self.process.send_signal(signal.CTRL_BREAK_EVENT)
+        else:
+            self.process.terminate()
 
     def _last_line(self) -> str:
         if self.log is None:

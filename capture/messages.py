@@ -86,6 +86,13 @@ class Join(StrictModel):
     host: str
 
 
+class StopTake(StrictModel):
+    """Which take is to end, and after how many ticks; None for the one that is due."""
+
+    session: str = Field(min_length=1)
+    n_ticks: int | None = Field(default=None, ge=0)
+
+
 class Beat(StrictModel):
     """A recorder's status, four times a second; see `RecorderStatus` for the fields."""
 

@@ -1,6 +1,7 @@
 """Where a plan's ticks lie on a recorder's timeline while it records, as its pings tell.
 
-The timeline is that of the take's beginning: a clock that steps in mid-take does not move the plan.
+The timeline is that of a moment that the caller names, such as the take's beginning: a clock that steps after
+it does not move the plan.
 """
 
 import threading
@@ -8,6 +9,7 @@ import threading
 import numpy as np
 
 from .clock import ClockMap, ping_offsets, solve_clock
+from .device_clock import MAX_DRIFT
 
 WINDOW = 480
 """Pings that count: two minutes at eight every two seconds."""
@@ -74,13 +76,21 @@ class PlanClock:
         pings = self.pings()[-BURST:]
         return float(ping_offsets(np.array(pings, np.int64))[0].min()) / 1e6 if pings else 0.0
 
-    def shift_ns(self, now_ns: int) -> int:
-        """Return what to add to the master's time to have the timeline of the take's beginning.
+    @property
+    def jumps_ns(self) -> int:
+        """How far the offset has jumped so far, over all steps."""
+        return self._solve()[2]
 
-        `now_ns` is on the recorder's clock.
+    def shift_ns(self, now_ns: int, *, jumps_ns: int) -> int:
+        """Return what to add to the master's time to have the timeline of a moment.
+
+        Parameters
+        ----------
+        now_ns : on the recorder's clock
+        jumps_ns : `self.jumps_ns` at that moment
         """
-        _, clock, jumps_ns = self._solve()
-        return now_ns - clock.at(now_ns) + jumps_ns
+        _, clock, jumps_now_ns = self._solve()
+        return now_ns - clock.at(now_ns) + jumps_now_ns - jumps_ns
 
     def _solve(self) -> tuple[int, ClockMap, int]:
         """Return after how many exchanges, the map, and the jumps before those that it is made of."""
@@ -93,9 +103,11 @@ class PlanClock:
 
     def _change_ns(self, stamps: Stamps) -> int:
         """Return by how much an exchange differs from those before; 0 if it may be the same offset."""
-        trip, offset, _ = ping_offsets(np.array([stamps], np.int64))
         if not self._pings:
             return 0
-        old_trip, old_offset, _ = ping_offsets(np.array(self._pings[-2 * BURST :], np.int64))
-        change_ns = float(offset[0] - old_offset[old_trip.argmin()])
-        return round(change_ns) if abs(change_ns) > max(JUMP_NS, int(trip[0] + old_trip.min())) else 0
+        trip, offset, middle = ping_offsets(np.array([stamps], np.int64))
+        old_trip, _, old_middle = ping_offsets(np.array(self._pings[-2 * BURST :], np.int64))
+        expected_ns = solve_clock(np.array(self._pings, np.int64)).at(int(middle[0])) - int(middle[0])
+        change_ns = float(offset[0]) - expected_ns
+        drifted_ns = 2 * MAX_DRIFT * abs(int(middle[0]) - int(old_middle[-1]))
+        return round(change_ns) if abs(change_ns) > max(JUMP_NS, trip[0] + old_trip.min(), drifted_ns) else 0

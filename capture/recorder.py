@@ -4,6 +4,7 @@ It serves one master at a time and outlives it: a running plan is carried out, t
 and another master may join. recording.py has the take itself.
 """
 
+import math
 import os
 import platform
 import secrets
@@ -24,7 +25,7 @@ from .collect.send_files import Sender, files_to_send, session_folder
 from .disk import disk_of, estimate_bytes_per_s, write_speed_bytes_per_s
 from .keys import read_recorder_keys
 from .link import Pinger, RecorderLink
-from .messages import Beat, Command, Hello, Join, Report, SendFiles
+from .messages import Beat, Command, Hello, Join, Report, SendFiles, StopTake
 from .payload import encode_json
 from .plan_clock import PlanClock
 from .recording import Recording
@@ -126,7 +127,7 @@ class Recorder:
                 f"another recorder {self._name!r}, on {where}, is at work for this master; end that one first"
             )
         if command.do == "join":
-            self._link.send(self._answer(command, self._join))
+            self._link.send(self._answer(command, lambda body: self._join(body, master=command.master)))
             return
         if command.master != self._master:
             refusal = {"error": "wanted a command of the master that was joined, found another's"}
@@ -147,8 +148,9 @@ class Recorder:
             self._answers[command.id] = self._answer(command, work[command.do])
         self._heard_s = time.monotonic()  # after the command: opening a camera takes its time
         if command.do != "stay":
-            self._link.send(self._answers[command.id])
-            if command.do == "leave":
+            answer = self._answers[command.id]
+            self._link.send(answer)
+            if command.do == "leave" and answer.kind == "done":
                 self._forget_master()
 
     def _answer(self, command: Command, work: Callable[[dict[str, Any]], dict[str, Any]]) -> Report:
@@ -159,7 +161,7 @@ class Recorder:
                 raise RecordError(f"wanted a recorder without a master, found {self._name!r} joined to one")
             if command.do != "join" and self._pings.n_pings and self._master_ns() > command.deadline_ns:
                 raise RecordError(f"the command {command.do!r} came after its deadline")
-            kind, body = "done", work(command.body | {"_master": command.master})
+            kind, body = "done", work(command.body)
         except Exception as error:  # no command may end a recorder, least of all one in the middle of a take
             kind, body = "refused", {"error": _reason(error)}
         return Report(kind=kind, master=command.master, id=command.id, body=body)
@@ -171,8 +173,7 @@ class Recorder:
         """Whether there is a master that has not fallen silent."""
         return bool(self._master) and time.monotonic() - self._heard_s < MASTER_LOST_S
 
-    def _join(self, body: dict[str, Any]) -> dict[str, Any]:
-        master = str(body.pop("_master"))
+    def _join(self, body: dict[str, Any], *, master: str) -> dict[str, Any]:
         join = parse(body, Join, where="the command 'join'")
         if master != self._master:
             self._say(f"joined by the master on {join.host}")
@@ -242,7 +243,7 @@ class Recorder:
 
     def _take_folder(self, body: dict[str, Any]) -> Path:
         """Return where the take will lie: where the master says, on one machine; else in the own folder."""
-        if body.get("folder"):
+        if body.get("folder") and not self._stays:
             return Path(body["folder"])
         session = str(body["session"])
         if Path(session).name != session or session in ("", ".", ".."):
@@ -257,7 +258,7 @@ class Recorder:
             return {}
         self._stop_sending("a take is recorded, which comes first")
         self._folder = self._take_folder(body)
-        if not body.get("folder"):
+        if self._stays or not body.get("folder"):
             if self._folder.exists() and any(self._folder.iterdir()):
                 raise RecordError(f"the recorder's folder holds a session of this name: {self._folder}")
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -277,11 +278,14 @@ class Recorder:
         except BaseException:
             self._discard()
             raise
+        self._sensor.rouse()
         self._state = "armed"
         return {}
 
-    def _disarm(self, _: dict[str, Any]) -> dict[str, Any]:
+    def _disarm(self, body: dict[str, Any]) -> dict[str, Any]:
         """Remove the files of a take that does not start."""
+        if self._take is not None and self._take.session != body.get("session"):
+            return {}
         self._discard()
         self._state = "open" if self._sensor is not None else "waiting"
         return {}
@@ -309,8 +313,9 @@ class Recorder:
         return {}
 
     def _stop(self, body: dict[str, Any]) -> dict[str, Any]:
-        if self._take is not None:
-            self._take.stop(int(body["n_ticks"]))
+        order = parse(body, StopTake, where="the command 'stop'")
+        if self._take is not None and self._take.session == order.session:
+            self._take.stop(order.n_ticks)
         return {}
 
     def _leave(self, _: dict[str, Any]) -> dict[str, Any]:
@@ -327,7 +332,6 @@ class Recorder:
         """Tell which files of a session lie here, and hand them out until something is to be recorded."""
         if self._state in ("armed", "recording"):
             raise RecordError(f"recording comes first; try again when the take is over: {self._folder}")
-        body.pop("_master")
         order = parse(body, SendFiles, where="the command 'send'")
         self._stop_sending()
         folder = session_folder(self._sessions, order.session)
@@ -371,8 +375,9 @@ class Recorder:
         if self._sensor is None:
             return
         try:
-            self._health = self._sensor.camera.health()
-        except MavferError:
+            told = self._sensor.camera.health().items()
+            self._health = {str(key): float(value) for key, value in told if math.isfinite(value)}
+        except Exception:  # a courtesy: whatever is wrong with it, recording goes on
             self._health = {}
 
     def _close(self) -> None:
@@ -491,6 +496,7 @@ def run_recorder(name: str, *, rig: Rig, master: str, stays: bool, folder: Path)
 
     cv2.setNumThreads(1)  # small pictures: more threads cost more than they save
     recorder = Recorder(name, rig=rig, master=master, stays=stays, folder=folder)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    breaks = (signal.SIGBREAK,) if sys.platform == "win32" else ()
+    for number in (signal.SIGINT, signal.SIGTERM, *breaks):
         signal.signal(number, lambda *_: recorder.terminate())
     recorder.run()

@@ -7,8 +7,10 @@ from typing import Any
 
 from ..errors import RecordError
 from .clock import Clock
+from .complaints import Complaints
 from .disk import size_text
-from .drain import Counters, Drain
+from .drain import CAMERA_HUNG_S, GIVEN_UP, Counters, Drain
+from .now import monotonic_ns
 from .payload import EVENTS
 from .plan_clock import PlanClock, Stamps
 from .rig import RecorderSettings, Rig
@@ -16,7 +18,8 @@ from .sensor import Sensor
 from .session_writer import SessionWriter
 from .trigger import Plan
 
-CAMERA_HUNG_S = 20.0
+FARTHEST_S = 30.0
+"""A plan begins a second after it is sent; one that seems to begin much later is read on a wrong clock."""
 FINISH_TIMEOUT_S = 20.0
 RETIME_EVERY_S = 1.0
 
@@ -54,7 +57,8 @@ class Recording:
         self._clock = clock
         self._pings = pings
         self._free_bytes = free_bytes
-        self._complaints: list[str] = []
+        self._complaints = Complaints()
+        self._jumps_ns = 0
         self._drain: Drain | None = None
         self._plan: Plan | None = None
         self._began_s = 0.0
@@ -81,7 +85,8 @@ class Recording:
     @property
     def complaints(self) -> tuple[str, ...]:
         """What went wrong, one line each."""
-        return (*self._complaints, *(self._drain.complaints if self._drain is not None else ()))
+        drained = self._drain.complaints.lines() if self._drain is not None else ()
+        return (*self._complaints.lines(), *drained, *((self._writer.error,) if self._writer.error else ()))
 
     @property
     def failed(self) -> bool:
@@ -114,13 +119,19 @@ class Recording:
         if self._drain is not None:
             return
         self._sensor.rouse()
-        self._plan = plan
-        local = self._local_plan()
-        now_ns = time.monotonic_ns()
         if self._rig.is_virtual:
-            self._clock.wait_until_ns(now_ns)
-        if local.first_tick_ns <= self._clock.now_ns():
+            self._clock.wait_until_ns(monotonic_ns())
+        elif not self._pings.n_pings:
+            raise RecordError("its clock could not be measured: are the three ports after the master's open?")
+        self._plan, self._jumps_ns = plan, self._pings.jumps_ns
+        local = self._local_plan()
+        ahead_s = (local.first_tick_ns - self._clock.now_ns()) / 1e9
+        if ahead_s <= 0:
             raise RecordError("the plan's first tick was past when the plan came")
+        if ahead_s > FARTHEST_S:
+            raise RecordError(
+                f"wanted a plan that begins within {FARTHEST_S:g} s, found one {ahead_s:.0f} s ahead"
+            )
         self._writer.begin(header, now_ns=local.first_tick_ns)
         master_boot_id = str(header.get("master_boot_id", ""))
         for stamps in self._pings.pings():
@@ -137,9 +148,13 @@ class Recording:
             previewer=self._sensor.previewer,
         )
 
-    def stop(self, n_ticks: int) -> None:
-        """End the plan after `n_ticks` ticks; harmless when it is over."""
-        if self._drain is not None:
+    def stop(self, n_ticks: int | None) -> None:
+        """End the plan after `n_ticks` ticks, or with the tick that is due; harmless when it is over."""
+        if self._drain is None:
+            return
+        if n_ticks is None:
+            self._drain.cut_now()
+        else:
             self._drain.cut(n_ticks)
 
     def add_ping(self, stamps: Stamps, *, master_boot_id: str) -> None:
@@ -150,14 +165,14 @@ class Recording:
             self._writer.add_ping(*stamps, master_boot_id=master_boot_id)
         except (OSError, ValueError) as error:  # a file that was closed meanwhile is a ValueError
             if self.running:
-                self._complain(f"cannot write: {getattr(error, 'strerror', None) or error}")
+                self._complaints.add(f"cannot write: {getattr(error, 'strerror', None) or error}")
 
     def look_after(self) -> None:
         """Keep the plan on time, give up a hanging camera, stop before the disk is full, close the files."""
         if self._drain is None or self.finished:
             return
         if self._drain.silent_s > CAMERA_HUNG_S:
-            self._drain.abandon(f"the camera delivered nothing for {CAMERA_HUNG_S:g} s and was given up")
+            self._drain.abandon(GIVEN_UP)
         now_s = time.monotonic()
         if now_s - self._retimed_s > RETIME_EVERY_S:
             self._retimed_s = now_s
@@ -171,7 +186,7 @@ class Recording:
         if self._drain is not None and not self.finished:
             if not self._drain.grabbing_is_over.is_set():
                 self._failed = True
-                self._complain(complaint)
+                self._complaints.add(complaint)
                 self._drain.cut_now()
             if not self._drain.finished.wait(FINISH_TIMEOUT_S):
                 self._drain.abandon("the camera did not let go in time")
@@ -192,7 +207,7 @@ class Recording:
         try:
             self.files = self._writer.finish()
         except OSError as error:
-            self._complain(f"cannot finish the file: {error.strerror or error}")
+            self._complaints.add(f"cannot finish the file: {error.strerror or error}")
         self.finished = True
 
     def _local_plan(self) -> Plan:
@@ -200,7 +215,8 @@ class Recording:
         assert self._plan is not None
         if self._rig.is_virtual:
             return self._plan
-        return self._plan.shifted(self._pings.shift_ns(self._clock.now_ns()))
+        shift_ns = self._pings.shift_ns(self._clock.now_ns(), jumps_ns=self._jumps_ns)
+        return self._plan.shifted(shift_ns)
 
     def _keep_on_time(self, drain: Drain) -> None:
         """Follow the clocks' drift, and tell of steps."""
@@ -217,7 +233,7 @@ class Recording:
         if 0 <= self._free_bytes() < least:
             text = f"the disk has less than {size_text(least)} left: the take was ended"
             self._failed = True
-            if self._complain(text):
+            if self._complaints.add(text):
                 self.tell("disk", text)
                 drain.cut_now()
 
@@ -227,13 +243,6 @@ class Recording:
         try:
             self._writer.add_table(EVENTS, {"t_ns": now_ns, "kind": kind, "text": text}, now_ns=now_ns)
         except (OSError, ValueError) as error:
-            self._complain(f"cannot write: {getattr(error, 'strerror', None) or error}")
+            self._complaints.add(f"cannot write: {getattr(error, 'strerror', None) or error}")
         if kind == "clock step":
-            self._complain(text)
-
-    def _complain(self, complaint: str) -> bool:
-        """Keep a complaint, once; return whether it is new."""
-        if complaint in self._complaints:
-            return False
-        self._complaints.append(complaint)
-        return True
+            self._complaints.add(text)

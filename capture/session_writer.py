@@ -6,6 +6,7 @@ What `append` has returned from outlives a crash of the process; a power cut cos
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -71,7 +72,9 @@ class SessionWriter:
         self._full_bytes = 0
         self._lacks_header = False
         self._error: OSError | None = None  # of a file that cannot be whole any more
+        self._full = deque[McapWriter]()
         self._file = self._begin_file()
+        sync_folder(folder)
         self._sync_thread = threading.Thread(target=self._sync_every_second, name="sync", daemon=True)
         self._sync_thread.start()
 
@@ -135,6 +138,7 @@ class SessionWriter:
         """
         self._finished.set()
         self._sync_thread.join()
+        self._close_full()
         with self._lock:
             try:
                 self._file.finish()
@@ -149,10 +153,16 @@ class SessionWriter:
         """Close the files and remove them; for a take that did not start."""
         self._finished.set()
         self._sync_thread.join()
+        self._close_full()
         with self._lock:
             self._file.close()
             for name in self._files:
                 (self._folder / name).unlink(missing_ok=True)
+
+    @property
+    def error(self) -> str:
+        """What the disk refused while it was brought up to date, or ""."""
+        return f"cannot write: {self._error.strerror or self._error}" if self._error is not None else ""
 
     @property
     def written_bytes(self) -> int:
@@ -171,22 +181,28 @@ class SessionWriter:
             self._file.append(channel, payload, log_ns=log_ns, publish_ns=publish_ns, sequence=sequence)
 
     def _begin_next_file(self) -> None:
-        try:
-            self._file.finish()
-        except OSError as error:
-            if not self._file.torn:
-                raise
-            self._error = error
+        """Go on in a new file; the full one is closed by the thread that syncs, which may take its time."""
         full, self._file = self._file, self._begin_file()
         self._full_bytes += full.size
         self._lacks_header = self._header is not None
-        full.close()
+        self._full.append(full)
+
+    def _close_full(self) -> None:
+        """Write the index of the files that are full, and bring them and their names to the disk."""
+        while self._full:
+            full = self._full.popleft()
+            try:
+                full.finish()
+                sync_folder(self._folder)
+            except OSError as error:
+                self._error = error
+            finally:
+                full.close()
 
     def _begin_file(self) -> McapWriter:
         name = file_name(self._recorder, self._n_present + len(self._files))
         writer = McapWriter(self._folder / name)
         self._files.append(name)
-        sync_folder(self._folder)
         return writer
 
     def _write_header(self) -> None:
@@ -196,6 +212,7 @@ class SessionWriter:
 
     def _sync_every_second(self) -> None:
         while not self._finished.wait(SYNC_EVERY_S):
+            self._close_full()
             with self._lock:
                 descriptor = os.dup(self._file.fileno())
             try:

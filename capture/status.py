@@ -97,6 +97,8 @@ class RecorderStatus:
         found += [f"{n} lost ({reason})" for reason, n in self.lost.items() if n]
         if (left_s := self.disk_left_s) is not None and left_s < DISK_LEFT_S:
             found.append(f"disk full in {left_s / 60:.1f} min")
+        if self.state in ("armed", "recording") and not self.n_pings:
+            found.append("its clock was not measured")
         if self.n_pings and self.clock_residual_ms > CLOCK_RESIDUAL_MS:
             found.append(f"clock known to {self.clock_residual_ms:.1f} ms only")
         return (*found, *self.complaints)

@@ -1,7 +1,10 @@
 """One take on a crew of recorders: open, arm, send one plan, watch, stop, and close the session."""
 
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from .disk import require_room
 from .lsl.lab_streams import LabStreams
 from .member import Member
 from .messages import Beat
+from .now import monotonic_ns
 from .place import Place
 from .rejoining import last_words, take_in_log
 from .session import RecorderRecord, SessionRecord, write_record
@@ -25,11 +29,13 @@ from .take_log import TakeLog
 from .trigger import LEAD_NS, Plan
 
 STEP_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 5.0
 OPEN_TIMEOUT_S = 240.0
 """A simulated camera compiles its renderer the first time that it is opened on a machine."""
 STOP_TIMEOUT_S = 30.0
 WATCH_EVERY_S = 0.1
 LOST_S = 15.0
+DISARM_TIMEOUT_S = 5.0
 GRACE_S = 60.0
 """A recorder that was not heard for LOST_S is given up GRACE_S after the plan's end, not while it may go on
 recording behind a cut cable; on a virtual clock, where there is no cable, at once."""
@@ -181,6 +187,7 @@ class Take:
         The crew has heard who is left. Recorders of this machine that have ended tell by their files how far
         they came.
         """
+        Place(self._path, overwrite=False).keep()  # the claim of a master that died as the take began
         self._record, markers = take_in_log(self._path, self._record)
         self._begin_log(markers)
         self._tell("rejoined", "another master took the take over")
@@ -203,8 +210,9 @@ class Take:
         stopped = self._watch(begun)
         if begun_elsewhere and self._state == "complete":
             self._see_early_end()
-        report = self._close()
-        self._write_truth()
+        with uninterrupted():
+            report = self._close()
+            self._write_truth()
         if stopped:
             raise TakeStopped(report)
         if report.state == "failed":
@@ -275,14 +283,15 @@ class Take:
 
     def _start(self) -> None:
         """Send the plan, once, ahead of its first tick."""
-        first_tick_ns = time.monotonic_ns() + LEAD_NS
+        first_tick_ns = monotonic_ns() + LEAD_NS
         plan = self._record.plan.model_copy(update={"first_tick_ns": first_tick_ns})
         self._record = self._record.model_copy(update={"plan": plan})
         self._begin_log()
         header = self._record.model_dump(mode="json")
+        write_record(self._path, self._record)  # first: whoever finds the take alone must know its plan
         body = {"plan": plan.model_dump(), "session": header}
-        self._crew.command_all("start", body, timeout_s=STEP_TIMEOUT_S, deadline_ns=first_tick_ns)
-        write_record(self._path, self._record)
+        timeout_s = LEAD_NS / 1e9 + START_TIMEOUT_S
+        self._crew.command_all("start", body, timeout_s=timeout_s, deadline_ns=first_tick_ns)
 
     def _begin_log(self, markers: tuple[Marker, ...] = ()) -> None:
         """Make the master's own file; `markers` are those of masters before this one."""
@@ -296,7 +305,7 @@ class Take:
             self._stepped_ns = max(stepped, default=plan.first_tick_ns - 1)
 
         if self._lab is not None:
-            done = plan.nearest_tick(time.monotonic_ns()) + 1
+            done = plan.nearest_tick(monotonic_ns()) + 1
             self._lab.begin(self._log, self._record.id, plan, tick=max(0, min(done, plan.n_ticks - 1)))
 
     def _disarm(self) -> None:
@@ -305,8 +314,9 @@ class Take:
             self._lab.end()
         if self._log is not None:
             self._log.discard()
-        bodies = self._bodies().items()
-        if any(self._crew.command_living("disarm", body, only=[name], wait_s=5.0) for name, body in bodies):
+        self._crew.end_take(self._record.id, 0)
+        silent = self._crew.command_living("disarm", {"session": self._record.id}, wait_s=DISARM_TIMEOUT_S)
+        if silent and self._last:
             self._crew.end()
 
     def _watch(self, begun: Callable[[], None]) -> bool:
@@ -329,13 +339,27 @@ class Take:
                     return False
         except KeyboardInterrupt:
             self._state = "stopped"
-            self._stop()
+            self._stop_in_order()
             return True
+        except BaseException as error:
+            self._state = "failed"
+            self._complaints.append(f"the master broke off: {type(error).__name__}: {error}")
+            self._stop_in_order()
+            with uninterrupted():
+                self._close()
+            raise
         return False
+
+    def _stop_in_order(self) -> None:
+        """Stop; who is interrupted once more does not wait for the recorders any longer."""
+        try:
+            self._stop()
+        except KeyboardInterrupt:
+            self._complaints.append("interrupted while the recorders closed their files")
 
     def _serve_desk(self) -> str:
         """Do what the desk is asked; return the state in which the take is to end, or ""."""
-        now_ns = time.monotonic_ns()
+        now_ns = monotonic_ns()
         ending = ""
         for request in self._desk.take_requests():
             if isinstance(request, Marker):
@@ -355,6 +379,13 @@ class Take:
                 ending = "complete"
         return ending
 
+    def _serve_marks(self) -> None:
+        """Write down the marks that came while the take was being closed."""
+        for request in self._desk.take_requests():
+            if isinstance(request, Marker):
+                self._mark(request)
+            self.told_to_quit = self.told_to_quit or isinstance(request, Quit)
+
     def _mark(self, marker: Marker) -> None:
         if self._log is not None:
             self._log.mark(marker)
@@ -370,7 +401,7 @@ class Take:
 
     def _give_up_the_lost(self) -> None:
         virtual = self._record.settings is not None and self._record.settings.is_virtual
-        over = time.monotonic_ns() > self._record.plan.end_ns + GRACE_S * 1e9
+        over = monotonic_ns() > self._record.plan.end_ns + GRACE_S * 1e9
         for member in self._crew.members():
             silent_s = time.monotonic() - member.heard_s
             if (virtual or over) and silent_s > LOST_S and not member.finished and not member.gone:
@@ -407,15 +438,19 @@ class Take:
         if self._record.settings is not None and self._record.settings.is_virtual:
             n_ticks = last_common_tick(self._crew.statuses()) + 1
         else:
-            n_ticks = plan.nearest_tick(time.monotonic_ns()) + 1
+            n_ticks = plan.nearest_tick(monotonic_ns()) + 1
         self._record = self._record.model_copy(update={"plan": plan.cut(n_ticks)})
-        body = {"n_ticks": self._record.plan.n_ticks}
+        n_ticks = self._record.plan.n_ticks
+        self._crew.end_take(self._record.id, n_ticks)
+        self._show("closing")
+        body = {"session": self._record.id, "n_ticks": n_ticks}
         at_work = [member.name for member in self._crew.members() if not member.finished]
         wait_s = STEP_TIMEOUT_S if self._all_heard() else 1.0
         self._crew.command_living("stop", body, only=at_work, wait_s=wait_s)
         end_s = time.monotonic() + STOP_TIMEOUT_S
         while not self._crew.all_finished() and time.monotonic() < end_s:
             self._crew.listen(WATCH_EVERY_S)
+            self._serve_marks()
             self._show("closing")
 
     def _all_heard(self) -> bool:
@@ -439,6 +474,7 @@ class Take:
             if broken or not status.finished or not status.files:
                 state = "failed"
         update: dict[str, Any] = {"state": state, "recorders": recorders}
+        self._serve_marks()
         if self._log is not None and self._record.master is not None:
             self._complaints += self._lab.end() if self._lab is not None else ()
             for complaint in self._complaints:
@@ -487,7 +523,7 @@ class Take:
         statuses = self._crew.statuses()
         if self._on_status is not None and state == "recording":
             self._on_status(statuses)
-        now_ns = time.monotonic_ns()
+        now_ns = monotonic_ns()
         plan = self._record.plan
         errors = [status.tick_error_ms for status in statuses if status.kept]
         self._desk.show(
@@ -505,12 +541,17 @@ class Take:
                 recorders=statuses,
                 markers=self._log.markers if self._log is not None else (),
                 step=self._steps.status(now_ns) if self._steps is not None else None,
-                beside=self._lab.problems() if self._lab is not None else (),
+                beside=self._beside(),
                 notice=notice or self._notice,
                 notice_is_bad=bad,
             )
         )
         return statuses
+
+    def _beside(self) -> tuple[str, ...]:
+        """Return what is wrong with the master's own file and the lab's streams, one line each."""
+        written = (self._log.complaint,) if self._log is not None and self._log.complaint else ()
+        return (*written, *(self._lab.problems() if self._lab is not None else ()))
 
     def _write_truth(self) -> None:
         settings = self._record.settings
@@ -527,6 +568,20 @@ class Take:
             seconds=self._seconds,
             tick_s=np.arange(self._record.plan.n_ticks) / settings.fps,
         )
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let no signal come between the counts and the session's final record; a second of work."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def told(report: TakeReport) -> str:

@@ -1,10 +1,10 @@
 """The master's own file in a session: the moments that were named, and what went wrong when."""
 
-import time
 from pathlib import Path
 
 from .clock import boot_id
 from .mcap_file import Channel
+from .now import monotonic_ns
 from .payload import EVENTS, MARKERS
 from .session import MASTER
 from .session_writer import SessionWriter
@@ -37,7 +37,7 @@ class TakeLog:
 
     def tell(self, kind: str, text: str) -> None:
         """Write down that something went wrong, or changed."""
-        now_ns = time.monotonic_ns()
+        now_ns = monotonic_ns()
         self._write(EVENTS, {"t_ns": now_ns, "kind": kind, "text": text}, now_ns)
 
     def finish(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import CameraError, MavferError, SessionError
+from ..errors import CameraEnded, CameraError, MavferError, SessionError
 from .camera import Capture
 from .clock import Clock
 from .streams import Frame, Stream, StreamSpec
@@ -54,7 +54,7 @@ class VideoCamera:
         except MavferError as error:
             raise CameraError(str(error)) from error
         if picture is None:
-            raise CameraError(f"the video has ended after {self._n_grabbed} frames: {self._path}")
+            raise CameraEnded(f"the video has ended after {self._n_grabbed} frames: {self._path}")
         self._n_grabbed += 1
         host_ns = self._begin_ns + picture.t_ns
         self._clock.wait_until_ns(host_ns)

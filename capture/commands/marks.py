@@ -1,10 +1,11 @@
 """The commands that speak to a running take: mark, next-step, stop; and the one that makes a protocol."""
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ..now import monotonic_ns
 
 RunningTake = Annotated[
     Path | None, typer.Option("--session", metavar="SESSION", help="Which take, where several run.")
@@ -20,7 +21,7 @@ def mark(
 
     No program knows a name when it reads one: put nobody's into the label.
     """
-    t_ns = time.monotonic_ns()  # before anything slow is imported
+    t_ns = monotonic_ns()  # before anything slow is imported
     from ..calls import call_master, find_master
 
     answer = call_master(find_master(session), "mark", label=label, t_ns=t_ns, source=source)

@@ -179,7 +179,7 @@ def operate(
     Example: mavfer operate sessions --rig rig.toml --protocol protocol.toml
     """
     from ..desk import Desk
-    from ..master import operate as operate_takes
+    from ..operate import operate as operate_takes
     from ..views import views
 
     settings = _with_scene(rig, virtual_clock, scene, seed, light)
@@ -291,11 +291,12 @@ def _outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
 
 
 def _tell(report: "TakeReport") -> None:
+    from ..monitor.words import plain
     from ..take import told
 
     typer.echo(f"{told(report)}: {report.path}")
     for complaint in report.complaints:
-        typer.echo(complaint, err=True)
+        typer.echo(plain(complaint), err=True)
     for name, folder in report.elsewhere.items():
         typer.echo(f"the files of {name!r} lie on its machine: {folder}", err=True)
     if report.elsewhere:

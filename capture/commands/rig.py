@@ -1,4 +1,4 @@
-"""The commands about the rig itself: rig new, rig check."""
+"""The commands about the rig itself: rig new, rig check, rig stop."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,6 +57,22 @@ def rig_check(
         _print(found)
     if any(one.problem for one in found):
         raise typer.Exit(1)
+
+
+def rig_stop(
+    rig: Annotated[Path, typer.Argument(metavar="RIG", help="The rig file.")],
+) -> None:
+    """End the takes that waiting recorders still carry out for a master that is gone; their files are closed.
+
+    Example: mavfer rig stop rig.toml
+    """
+    from ..rig_stop import stop_rig
+
+    ended = stop_rig(read_rig(rig))
+    for name, session in ended.items():
+        typer.echo(f"{name}: ended {session}")
+    if not ended:
+        typer.echo("no recorder was recording")
 
 
 def _print(found: "tuple[RecorderCheck, ...]") -> None:

@@ -5,7 +5,6 @@ lsl_recorder.py records the streams of others, lsl_samples.py is how they lie in
 
 import os
 import threading
-import time
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, Field
 
 from ...config import StrictModel
 from ...errors import RecordError
+from ..now import monotonic_ns
 from ..status import Marker
 from ..trigger import Plan
 
@@ -94,9 +94,9 @@ def lsl_ahead_s(pylsl: ModuleType) -> float:
     """
     looks = []
     for _ in range(LOOKED_AT):
-        before_ns = time.monotonic_ns()
+        before_ns = monotonic_ns()
         lsl_s = pylsl.local_clock()
-        after_ns = time.monotonic_ns()
+        after_ns = monotonic_ns()
         looks.append((after_ns - before_ns, lsl_s - (before_ns + after_ns) / 2e9))
     return min(looks)[1]
 
@@ -144,7 +144,7 @@ class LslPublisher:
             ended, self._plan = self._plan, None
             self._changed.notify_all()
         if ended is not None:
-            self._say(f"take {self._session} ends", time.monotonic_ns())
+            self._say(f"take {self._session} ends", monotonic_ns())
 
     def close(self) -> None:
         """End the take and the streams; harmless when called twice."""
@@ -172,7 +172,7 @@ class LslPublisher:
                     self._changed.wait()
                     continue
                 t_ns = plan.tick_ns(tick)
-                if (left_ns := t_ns - time.monotonic_ns()) > 0:
+                if (left_ns := t_ns - monotonic_ns()) > 0:
                     self._changed.wait(left_ns / 1e9)
                     continue
                 self._next += 1

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..mcap_file import Channel
+from ..now import monotonic_ns
 from ..payload import EVENTS, encode_json
 from .publisher import lsl_ahead_s
 from .samples import Add, StreamForm, pack_samples, publish_time_ns
@@ -77,7 +78,7 @@ class Tape:
 
     def tell(self, text: str) -> None:
         """Write an event."""
-        now_ns = time.monotonic_ns()
+        now_ns = monotonic_ns()
         table: dict[str, object] = {"t_ns": now_ns, "kind": "lsl", "text": text}
         self.add(EVENTS, encode_json(table), log_ns=now_ns, publish_ns=now_ns, sequence=0)
 
@@ -122,7 +123,7 @@ class StreamThread:
         self._pylsl = pylsl
         self._info = info
         self._tape = tape
-        self._last_ns = time.monotonic_ns()
+        self._last_ns = monotonic_ns()
         self._over_ns: int | None = None
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._run, name=form.topic, daemon=True)
@@ -131,7 +132,7 @@ class StreamThread:
     @property
     def over_s(self) -> float:
         """For how long the connection has been over; 0 while it is not."""
-        return 0.0 if self._over_ns is None else (time.monotonic_ns() - self._over_ns) / 1e9
+        return 0.0 if self._over_ns is None else (monotonic_ns() - self._over_ns) / 1e9
 
     def status(self) -> LslStatus:
         """Return what the operator sees."""
@@ -150,7 +151,7 @@ class StreamThread:
 
     def look(self, *, answers: bool) -> None:
         """Tell when the stream falls silent and when it speaks again; called every quarter of a second."""
-        quiet = time.monotonic_ns() - self._last_ns > SILENT_S * 1e9
+        quiet = monotonic_ns() - self._last_ns > SILENT_S * 1e9
         silent = quiet and (self.form.nominal_hz > 0 or not answers)
         if self.state == "connected" and silent:
             self.state = "silent"
@@ -174,13 +175,13 @@ class StreamThread:
             if not self._left.is_set() and self.state != "lost":
                 self.state = "lost"
                 self._tape.complain(f"stream {self.form.name!r} is lost ({str(error).rstrip('.')})")
-            self._over_ns = time.monotonic_ns()
+            self._over_ns = monotonic_ns()
 
     def _open(self) -> Any:
         inlet = self._pylsl.StreamInlet(self._info, recover=False)
         inlet.open_stream(timeout=OPEN_TIMEOUT_S)
         self._know(self.form.info, {"xml": inlet.info(timeout=OPEN_TIMEOUT_S).as_xml()})
-        self._last_ns = time.monotonic_ns()
+        self._last_ns = monotonic_ns()
         self.opened = True
         self.state = "connected"
         what = "is there" if self.connection == 0 else "is back"
@@ -188,7 +189,7 @@ class StreamThread:
         return inlet
 
     def _take(self, values: np.ndarray, stamps_s: np.ndarray) -> None:
-        now_ns = time.monotonic_ns()
+        now_ns = monotonic_ns()
         self._last_ns = now_ns
         if self._left.is_set():
             return
@@ -211,12 +212,12 @@ class StreamThread:
         if inlet.was_clock_reset():
             self._tape.complain(f"stream {self.form.name!r} has a new clock")
         ahead_s = lsl_ahead_s(self._pylsl)
-        now_ns = time.monotonic_ns()
+        now_ns = monotonic_ns()
         self._know(self.form.clock, {"t_ns": now_ns, "correction_s": correction_s, "lsl_ahead_s": ahead_s})
 
     def _know(self, channel: Channel, table: dict[str, object]) -> None:
         """Keep a table for takes that begin later, and write it if one runs."""
-        now_ns = time.monotonic_ns()
+        now_ns = monotonic_ns()
         self.known = (*(one for one in self.known if one[0].id != channel.id), (channel, table, now_ns))
         payload = encode_json(table)
         self._tape.add(channel, payload, log_ns=now_ns, publish_ns=now_ns, sequence=self.connection)

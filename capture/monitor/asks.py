@@ -118,7 +118,7 @@ def answer_ask(ask: Ask, desk_: Desk, status: TakeStatus) -> tuple[bool, str]:
             desk_.ask(desk.NextStep())
             return True, "next step asked for"
         case AskMark():
-            if not running:
+            if status.state != "recording":
                 return False, f"no take runs: {ask.label!r} is not marked"
             desk_.mark(ask.label, source="operator")
             return True, f"marked {ask.label!r}"

@@ -3,6 +3,7 @@ import threading
 import time
 
 import numpy as np
+import psutil
 import pytest
 import zmq
 
@@ -50,7 +51,7 @@ def sockets():
     context.term()
 
 
-def at_port(master, port):
+def at_port(port):
     return f"tcp://127.0.0.1:{port}"
 
 
@@ -166,7 +167,9 @@ def test_free_ports_lie_where_no_socket_that_connects_is_given_one(master):
 
 def test_a_second_master_on_a_port_is_refused_in_one_line_and_leaves_nothing_open(master):
     number = int(master.address.rpartition(":")[2])
-    with pytest.raises(RecordError, match=r"^wanted to listen at tcp://127\.0\.0\.1:\d+, could not .*in use") as caught:
+    with pytest.raises(
+        RecordError, match=r"^wanted to listen at tcp://127\.0\.0\.1:\d+, could not .*in use"
+    ) as caught:
         MasterLink(port=number, neighbors=False)
     assert "\n" not in str(caught.value)
 
@@ -178,7 +181,9 @@ def test_the_neighbors_of_a_port_are_taken_with_it_or_none_of_them(master):
     free.close()
 
 
-def test_of_two_recorders_with_one_identity_the_last_to_connect_is_the_one_that_is_spoken_to(master, recorder):
+def test_of_two_recorders_with_one_identity_the_last_to_connect_is_the_one_that_is_spoken_to(
+    master, recorder
+):
     say(recorder, Report(kind="hello", id=1))
     hear(master)
     again = RecorderLink(PEER, master=master.address)
@@ -233,7 +238,7 @@ def test_malformed_messages_have_no_effect_on_any_socket_of_a_master(master, rec
     n = 900
     commands = sockets(zmq.DEALER, master.address, IDENTITY=b"kinect.0000")
     nameless = sockets(zmq.DEALER, master.address)
-    pings = sockets(zmq.DEALER, at_port(master, master.ping_port))
+    pings = sockets(zmq.DEALER, at_port(master.ping_port))
     for message in garbage(n):
         commands.send(message)
         pings.send(message + b"never as long as a ping")
@@ -242,7 +247,7 @@ def test_malformed_messages_have_no_effect_on_any_socket_of_a_master(master, rec
     commands.send(Report(kind="hello").model_dump_json().encode())
     assert hear(master).peer == "kinect.0000"
     assert hear_nothing_until(master, n + 2)
-    status = sockets(zmq.PUB, at_port(master, master.status_port))
+    status = sockets(zmq.PUB, at_port(master.status_port))
     recorder.publish_to(master.status_port)
     published(recorder, Beat(state="open"), master)
     assert status.poll(WAIT_S * 1000, zmq.POLLOUT)
@@ -417,3 +422,62 @@ def test_a_recorder_s_link_closes_in_bounded_time_though_the_master_is_gone():
     closer.start()
     closer.join(WAIT_S)
     assert not closer.is_alive()
+
+
+def test_a_pinger_whose_master_is_out_of_reach_ends_within_one_ping_s_patience():
+    context = zmq.Context()
+    measured = []
+    pinger = Pinger(context, address="tcp://127.0.0.1:9", on_ping=lambda *stamps: measured.append(stamps))
+    begun_s = time.monotonic()
+    pinger.stop()
+    assert time.monotonic() - begun_s < 2  # a burst that waits in vain takes 2.6 s
+    assert measured == []
+    context.term()
+
+
+def test_statuses_come_again_to_a_master_that_ends_and_begins_anew_on_the_same_ports():
+    port = three_free_ports()
+    recorder = RecorderLink(PEER, master=f"tcp://127.0.0.1:{port}")
+    recorder.publish_to(port + 2)  # before there is a master
+    for number in range(3):
+        master = MasterLink(port=port)
+        published(recorder, Beat(state="open", tick=number), master)
+        assert len(ping(master, recorder)) == 8
+        master.close()
+    recorder.close()
+
+
+def three_free_ports():
+    """Return the first of three neighbouring ports that nobody listens on, below those that links take."""
+    for port in range(20_000, FREE_PORTS_FROM, 7):
+        try:
+            MasterLink(port=port).close()
+        except RecordError:
+            continue
+        return port
+    raise AssertionError("no three neighbouring ports are free")
+
+
+def test_closing_both_ends_leaves_no_thread_and_no_socket_behind():
+    def open_handles():
+        sockets = {one.laddr.port for one in psutil.Process().net_connections("tcp")}
+        return sockets, set(threading.enumerate()), psutil.Process().num_threads()
+
+    before = open_handles()
+    master = MasterLink()
+    recorder = RecorderLink(PEER, master=master.address)
+    recorder.publish_to(master.status_port)
+    published(recorder, Beat(state="open"), master)
+    assert len(ping(master, recorder)) >= 8
+    recorder.send_beat(Beat(state="open"))
+    master.send(unheard(master, recorder), command(1))
+    recorder.close()
+    master.close()
+    assert open_handles() == before
+    MasterLink(port=int(master.address.rpartition(":")[2]), neighbors=False).close()  # the port is free again
+
+
+def unheard(master, recorder):
+    """Return the peer of a recorder that has said hello, and will not read what it is told."""
+    say(recorder, Report(kind="hello"))
+    return hear(master, lambda one: isinstance(one.message, Report)).peer

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from mavfer.capture.desk import Desk, NextStep, Quit, Start, Stop
-from mavfer.capture.master import next_session, operate
+from mavfer.capture.operate import next_session, operate
 from mavfer.capture.protocol import Consent, Protocol, Step
 from mavfer.capture.rig import Rig
 from mavfer.capture.session import open_session

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from mavfer.capture.mcap_file import McapWriter
-from mavfer.capture.mcap_reader import McapReader
+from mavfer.capture.mcap_reader import McapReader, map_file, salvage
 from mavfer.capture.session_writer import SessionWriter, recorder_files
 from mavfer.errors import SessionError
 
@@ -53,22 +53,25 @@ def test_several_threads_may_write(tmp_path, make_frame, small):
     assert sum(row["channel"] == 101 for row in rows) == 60
 
 
-def test_a_disk_that_is_full_at_the_end_of_a_file_refuses_every_message_and_nothing_else(
-    tmp_path, make_frame, small, monkeypatch
-):
+def test_a_full_file_that_gets_no_index_is_told_and_costs_no_frame(tmp_path, make_frame, small, monkeypatch):
+    tried = threading.Event()
+
     def full(_):
+        tried.set()
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    monkeypatch.setattr("mavfer.capture.session_writer.SYNC_EVERY_S", 0.01)
     writer = SessionWriter(tmp_path, recorder="cam", specs=(small.depth,), segment_bytes=1)
     with monkeypatch.context() as disk:
         disk.setattr(McapWriter, "finish", full)
         for i in range(3):
-            with pytest.raises(OSError, match="No space left"):
-                writer.append([make_frame(small.depth, i, host_ns=i)])
-    writer.append([make_frame(small.depth, 3, host_ns=3)])
-    files = writer.finish()
-    assert files == recorder_files(tmp_path, "cam")
-    assert sum(len(McapReader(tmp_path / file).rows) for file in files) == 1
+            writer.append([make_frame(small.depth, i, host_ns=i)])
+        assert tried.wait(20)
+        with pytest.raises(OSError, match="No space left"):
+            writer.finish()
+    assert writer.error == "cannot write: No space left on device"
+    stored = [row for file in recorder_files(tmp_path, "cam") for row in salvage(map_file(tmp_path / file), {})]
+    assert [row[1] for row in stored] == [0, 1, 2]
 
 
 def test_a_disk_that_reports_its_failure_late_is_told(tmp_path, small, monkeypatch):

@@ -98,7 +98,7 @@ def camera_of(kind):
 kind, name, file = sys.argv[1:]
 if kind == "hung":
     recorder.make_camera = camera_of(HungCamera)
-    recording.CAMERA_HUNG_S = 3.0
+    recording.CAMERA_HUNG_S = 2.5
 elif kind == "slow to open":
     recorder.make_camera = camera_of(SlowToOpen)
 elif kind == "small thermal":

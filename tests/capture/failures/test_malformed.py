@@ -23,9 +23,9 @@ from mavfer.errors import RecordError
 N_MESSAGES = 10_000
 WAIT_S = 60.0
 WAIT_MS = 60_000
-GROWTH_MB = 24
-"""What ten thousand messages of 200 bytes on average and some of a mebibyte may leave behind; pages that
-were used once stay with a process."""
+GROWTH_MB = 5
+"""Less than a second ten thousand messages would take if each were kept, after a first ten thousand have had
+the process grow to its size."""
 FOREIGN = "0123456789abcdef"
 
 WHOLE = {
@@ -143,7 +143,47 @@ def take_home(report):
     return open_session(Path(report["path"]))
 
 
-IDENTITIES = (b"", b"cam", b"cam.", b".cam", b"master.1", b"cam.00000000", b"other.11111111", b"\x01\xff", b"x" * 255)
+IDENTITIES = (
+    b"",
+    b"cam",
+    b"cam.",
+    b".cam",
+    b"master.1",
+    b"cam.00000000",
+    b"other.11111111",
+    b"\x01\xff",
+    b"x" * 255,
+)
+
+
+def flood_master(port, control_address, *, seed):
+    """Send ten thousand messages to each of a master's sockets, and knock at their doors."""
+    address = "tcp://127.0.0.1:{}".format
+    for number, identity in enumerate(IDENTITIES):
+        options = {"IDENTITY": identity} if identity else {}
+        with connected(zmq.DEALER, address(port), **options) as commands:
+            flood(commands, messages(N_MESSAGES // len(IDENTITIES) + 1, seed=seed + number))
+            flood(commands, [[b'{"kind": "hello", "body": {"x": "' + b"x" * 1_000_000 + b'"}}']])
+            flood(commands, [[b"x" * 2_000_000]])
+    with connected(zmq.DEALER, address(port + 1)) as pings:
+        short = messages(N_MESSAGES, seed=seed + 20, heads=((), (b"",)))
+        flood(pings, ([part[:1000] for part in parts] for parts in short))
+        flood(pings, ([np.random.default_rng(n).bytes(16)] for n in range(2000)))  # nobody reads the answers
+        flood(pings, [[b"x" * 2000]] * 10)
+    heads = [(topic, peer) for topic in (b"status", b"preview", b"", b"stat\xff") for peer in IDENTITIES]
+    with connected(zmq.XPUB, address(port + 2), XPUB_NODROP=1) as status:
+        assert status.poll(WAIT_MS)  # its subscription has come
+        flood(status, messages(N_MESSAGES, seed=seed + 30, heads=heads))
+        beat = json.dumps(WHOLE["beat"]).encode()
+        flood(status, ([b"status", peer, beat] for peer in IDENTITIES))
+        flood(status, [[b"preview", b"cam.00000000", b'{"stream": "color"}', b"x" * 1_500_000]] * 3)
+        flood(status, [[b"x" * 3_000_000]])
+    with connected(zmq.DEALER, control_address) as control:
+        flood(control, messages(N_MESSAGES, seed=seed + 40))
+        flood(control, [[json.dumps({"token": "é" * 43, "do": "stop"}).encode()], [b"x" * 100_000]])
+    control_port = int(control_address.rpartition(":")[2])
+    for number, one in enumerate((port, port + 1, port + 2, control_port)):
+        knock(one, seed=seed + number)
 
 
 def test_ten_thousand_malformed_messages_on_every_socket_of_a_master_change_nothing(
@@ -151,50 +191,26 @@ def test_ten_thousand_malformed_messages_on_every_socket_of_a_master_change_noth
 ):
     lab.rig(recorders={"cam": {"camera": "video", "path": str(long_film)}})
     recorder = lab.start()
-    master = master_of(tmp_path / "take", lab.file, 25)
-    address = "tcp://127.0.0.1:{}".format
+    master = master_of(tmp_path / "take", lab.file, 14)
     master.until(lambda status: status["tick"] >= 5)
     contact = find_master(tmp_path / "take")
+    flood_master(lab.port, contact.address, seed=100)
     before = {pid: memory_mb(pid) for pid in (master.process.pid, recorder.pid)}
-    n_identities = len(IDENTITIES)
-    for number, identity in enumerate(IDENTITIES):
-        options = {"IDENTITY": identity} if identity else {}
-        with connected(zmq.DEALER, address(lab.port), **options) as commands:
-            flood(commands, messages(N_MESSAGES // n_identities + 1, seed=number))
-            flood(commands, [[b'{"kind": "hello", "body": {"x": "' + b"x" * 1_000_000 + b'"}}']] * 3)
-            flood(commands, [[b"x" * 2_000_000]])
-    with connected(zmq.DEALER, address(lab.port + 1)) as pings:
-        short = messages(N_MESSAGES, seed=20, heads=((), (b"",)))
-        flood(pings, ([part[:1000] for part in parts] for parts in short))
-        flood(pings, ([np.random.default_rng(n).bytes(16)] for n in range(2000)))  # nobody reads the answers
-        flood(pings, [[b"x" * 2000]] * 10)
-    heads = [(topic, peer) for topic in (b"status", b"preview", b"", b"stat\xff") for peer in IDENTITIES]
-    with connected(zmq.XPUB, address(lab.port + 2), XPUB_NODROP=1) as status:
-        assert status.poll(WAIT_MS)  # its subscription has come
-        flood(status, messages(N_MESSAGES, seed=30, heads=heads))
-        beat = json.dumps(WHOLE["beat"]).encode()
-        flood(status, ([b"status", peer, beat] for peer in IDENTITIES))
-        flood(status, [[b"preview", b"cam.00000000", b'{"stream": "color"}', b"x" * 1_500_000]] * 3)
-        flood(status, [[b"x" * 3_000_000]])
-    with connected(zmq.DEALER, contact.address) as control:
-        flood(control, messages(N_MESSAGES, seed=40))
-        flood(control, [[json.dumps({"token": "é" * 43, "do": "stop"}).encode()], [b"x" * 100_000]])
-    for number, port in enumerate((lab.port, lab.port + 1, lab.port + 2, int(contact.address.rpartition(":")[2]))):
-        knock(port, seed=number)
+    flood_master(lab.port, contact.address, seed=200)
+    grown = {pid: memory_mb(pid) - n_mb for pid, n_mb in before.items()}
+    assert max(grown.values()) < GROWTH_MB, grown
     assert call_master(contact, "mark", label="it still hears", t_ns=MonotonicClock().now_ns()).done
     seen = master.until(lambda status: "it still hears" in [one["label"] for one in status["markers"]])
     assert seen["state"] == "recording", "the take was too short for so many messages"
-    grown = {pid: memory_mb(pid) - n_mb for pid, n_mb in before.items()}
-    assert max(grown.values()) < GROWTH_MB, grown
     report = master.outcome()
     assert (report["error"], report["state"], report["complaints"]) == ("", "complete", [])
-    assert (report["frames_kept"], report["frames_lost"]) == ({"cam": 250}, {"cam": {}})
+    assert (report["frames_kept"], report["frames_lost"]) == ({"cam": 140}, {"cam": {}})
     session = take_home(report)
     assert synchronize(session).report.problems == ()
     (told,) = [event["text"] for event in session.events("master") if event["kind"] == "malformed"]
     assert told.endswith("messages to the master were malformed and had no effect")
     assert int(told.split()[0]) > N_MESSAGES
-    assert len(session.pings("cam")) > 60
+    assert len(session.pings("cam")) > 30
     assert recorder.process.poll() is None
     assert not any("turned" in line or "error" in line for line in recorder.lines)
 
@@ -205,7 +221,7 @@ def test_ten_thousand_malformed_commands_from_where_the_master_was_change_nothin
 ):
     lab.rig(recorders={"cam": {"camera": "video", "path": str(long_film)}})
     recorder = lab.start()
-    master = master_of(tmp_path / "take", lab.file, 16)
+    master = master_of(tmp_path / "take", lab.file, 11)
     master.until(lambda status: status["tick"] >= 5)
     master.kill()
     with zmq.Context() as context, context.socket(zmq.ROUTER) as fake:
@@ -216,11 +232,12 @@ def test_ten_thousand_malformed_commands_from_where_the_master_was_change_nothin
         assert fake.poll(WAIT_MS)
         peer, hello = fake.recv_multipart()
         assert parse_message(hello, Report).kind == "hello"
-        before_mb = memory_mb(recorder.pid)
         n_malformed = 0
-        for parts in messages(N_MESSAGES, seed=50):
-            n_malformed += len(parts) != 1 or parse_message(parts[0], Command) is None
-            flood(fake, [[peer, *parts]])
+        for seed in (50, 51):
+            before_mb = memory_mb(recorder.pid)
+            for parts in messages(N_MESSAGES, seed=seed):
+                n_malformed += len(parts) != 1 or parse_message(parts[0], Command) is None
+                flood(fake, [[peer, *parts]])
         bodies = [WRONG[n % len(WRONG)] for n in range(30)]
         joins = [{"ping_port": body, "status_port": body, "boot_id": body, "host": body} for body in bodies]
         foreign = [
@@ -228,7 +245,10 @@ def test_ten_thousand_malformed_commands_from_where_the_master_was_change_nothin
             for number, (do, body) in enumerate(
                 [
                     *(("join", body) for body in joins),
-                    *((do, {"n_ticks": 1}) for do in ("stop", "quit", "leave", "disarm", "arm", "open", "start")),
+                    *(
+                        (do, {"n_ticks": 1})
+                        for do in ("stop", "quit", "leave", "disarm", "arm", "open", "start")
+                    ),
                     ("turn_away", {}),
                 ]
             )
@@ -243,7 +263,7 @@ def test_ten_thousand_malformed_commands_from_where_the_master_was_change_nothin
             refused |= {report.id} if report.kind == "refused" and report.master == FOREIGN else set()
         assert memory_mb(recorder.pid) - before_mb < GROWTH_MB
     report = rejoin(tmp_path / "take")
-    assert (report.state, report.frames_kept, report.n_lost) == ("complete", {"cam": 160}, 0)
+    assert (report.state, report.frames_kept, report.n_lost) == ("complete", {"cam": 110}, 0)
     session = take_home({"path": report.path, "elsewhere": report.elsewhere})
     assert synchronize(session).report.problems == ()
     told = [event["text"] for event in session.events("master") if event["kind"] == "malformed"]

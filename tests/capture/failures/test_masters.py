@@ -66,7 +66,9 @@ def has_ended(pid):
 def orphaned(tmp_path, long_film, master_of):
     """Return a function that begins a take whose one recorder is the master's child, and kills the master."""
     rig = tmp_path / "rig.toml"
-    rig.write_text(f'[recorders.cam]\ncamera = "video"\npath = {json.dumps(str(long_film))}\n', encoding="utf-8")
+    rig.write_text(
+        f'[recorders.cam]\ncamera = "video"\npath = {json.dumps(str(long_film))}\n', encoding="utf-8"
+    )
     pids = []
 
     def make(seconds):
@@ -128,7 +130,9 @@ def test_a_take_whose_master_was_killed_is_taken_over_and_becomes_whole(orphaned
 
 
 @posix
-def test_of_masters_that_follow_a_second_killed_one_one_takes_over_and_the_other_is_refused(orphaned, master_of):
+def test_of_masters_that_follow_a_second_killed_one_one_takes_over_and_the_other_is_refused(
+    orphaned, master_of
+):
     take = orphaned(13)
     second = master_of(take.path)
     second.mark("of the second")
@@ -257,7 +261,7 @@ def test_a_take_of_another_boot_or_one_that_never_began_is_refused_and_left_as_i
 
 
 def test_a_second_master_on_a_port_is_refused_in_one_line_and_the_first_take_is_whole(
-    tmp_path, film, lab, operator_of
+    tmp_path, lab, operator_of
 ):
     rig = lab.rig()
     lab.start()

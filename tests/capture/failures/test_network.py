@@ -27,6 +27,12 @@ HEARD_AGAIN_WITHIN_S = 6.0
 """A second until the recorder tries to connect again, three until an attempt that was lost is given up."""
 
 
+def refuse(why):
+    """Do without a network of the test's own; where everything must be tested that is a failure."""
+    end = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+    end(f"no network of the test's own can be made here: {why}")
+
+
 class Machine:
     """A network of its own, held by a process that ends with its standard input."""
 
@@ -40,14 +46,14 @@ class Machine:
             text=True,
         )
         if self.holder.stdout.readline() != "up\n":
-            why = self.holder.communicate()[1].strip()
-            refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-            refuse(f"no network of the test's own can be made here: {why}")
+            refuse(self.holder.communicate()[1].strip())
         pid = str(self.holder.pid)
         self.inside = ("nsenter", "--target", pid, "--user", "--net", "--preserve-credentials", "--")
 
     def run(self, *words):
-        done = subprocess.run([*self.inside, *words], capture_output=True, text=True, timeout=WAIT_S, check=False)
+        done = subprocess.run(
+            [*self.inside, *words], capture_output=True, text=True, timeout=WAIT_S, check=False
+        )
         assert done.returncode == 0, done.stderr
 
     def close(self):
@@ -60,13 +66,19 @@ class Cable:
     def __init__(self):
         if sys.platform != "linux":
             pytest.skip("networks of a test's own are Linux's")
+        for program in ("unshare", "nsenter", "ip"):
+            if shutil.which(program) is None:
+                refuse(f"{program!r} is not installed")
         self.near = Machine("unshare", "--user", "--map-root-user", "--net")
         self.far = Machine(*self.near.inside, "unshare", "--net")
         self.near.run(
             *("ip", "link", "add", "near", "type", "veth", "peer", "name", "far"),
             *("netns", str(self.far.holder.pid)),
         )
-        for machine, name, address in ((self.near, "near", "10.77.0.1/24"), (self.far, "far", "10.77.0.2/24")):
+        for machine, name, address in (
+            (self.near, "near", "10.77.0.1/24"),
+            (self.far, "far", "10.77.0.2/24"),
+        ):
             machine.run("ip", "address", "add", address, "dev", name)
             machine.run("ip", "link", "set", name, "up")
 
@@ -93,7 +105,7 @@ class Cable:
 
 
 def new_keys(rig, folder):
-    """Make keys with the command, and return the folders of the two machines, each with its own keys alone."""
+    """Make keys with the command; return the folders of the two machines, each with its own keys alone."""
     command = [sys.executable, "-m", "mavfer", "keys", "new", str(folder), "--rig", str(rig)]
     subprocess.run(command, check=True, capture_output=True, timeout=WAIT_S)
     machines = folder.with_name("near-keys"), folder.with_name("far-keys")
@@ -148,7 +160,9 @@ def cut_take(folder, film, master_of, *, seconds, cut_s, vanish):
         master.until(lambda status: status["tick"] >= 3)
         cut_at = len(master.statuses)
         (cable.lose_everything if vanish else cable.pull)()
-        silent = master.until(lambda status: any("silent" in line for line in status["problems"]), since=cut_at)
+        silent = master.until(
+            lambda status: any("silent" in line for line in status["problems"]), since=cut_at
+        )
         begun_ns = silent["now_ns"] - round(silent["recorders"][0]["silent_s"] * 1e9)
         stored = folder / "disk" / "take" / "cam.0000.mcap"
         n_bytes = stored.stat().st_size
@@ -245,7 +259,7 @@ def test_what_was_recorded_behind_a_cut_reconciles(cut, tmp_path):
 
 @pytest.fixture
 def keyed(lab, long_film):
-    """Return a lab with keys, all on this machine, and a function that gives a machine a rig file of its own."""
+    """Return a lab with keys, all on this machine, and a function that writes rig files for other keys."""
     make_keys(lab.folder / "keys", ("cam",))
     make_keys(lab.folder / "strange-keys", ("cam",))
 
@@ -264,7 +278,7 @@ def keyed(lab, long_film):
 
 
 def mixed_keys(lab):
-    """Return the name of a folder in which a recorder holds the right master's key and a strange one of its own."""
+    """Return a folder in which a recorder holds the right master's key, and a strange one of its own."""
     mixed = lab.folder / "mixed-keys"
     mixed.mkdir(mode=0o700)
     shutil.copy2(lab.folder / "strange-keys" / "cam.key", mixed / "cam.key")
@@ -282,6 +296,7 @@ def mixed_keys(lab):
             "has another key than master.pub",
         ),
     ],
+    ids=["its own", "and the master's"],
 )
 def test_a_recorder_with_a_strange_key_has_no_effect_on_a_take_and_both_sides_say_why(
     keyed, tmp_path, operator_of, keys_of, here, there
@@ -370,7 +385,11 @@ def open_session_at_home(report):
 
 
 def test_a_rig_over_the_network_without_keys_is_refused_by_its_file(tmp_path, film):
-    for master_host, host in (("10.77.0.1", "127.0.0.1"), ("127.0.0.1", "10.77.0.2"), ("0.0.0.0", "10.77.0.2")):
+    for master_host, host in (
+        ("10.77.0.1", "127.0.0.1"),
+        ("127.0.0.1", "10.77.0.2"),
+        ("0.0.0.0", "10.77.0.2"),
+    ):
         file = write_rig(
             tmp_path / "rig.toml", film, host=host, port=5570, keys=tmp_path, master_host=master_host
         )

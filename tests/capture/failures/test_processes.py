@@ -31,8 +31,9 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 class HandMaster:
     """A master that sends what it is told to, as often as it is told to, and hears everything."""
 
-    def __init__(self, port):
-        self.link = MasterLink(port=port)
+    def __init__(self, lab):
+        self.link = MasterLink(port=lab.port)
+        self._lab = lab
         self.peer = ""
         self._master = secrets.token_hex(8)
         self._heard = deque()
@@ -48,7 +49,7 @@ class HandMaster:
                 if isinstance(heard.message, kind) and wanted(heard.message):
                     self.peer = heard.peer
                     return heard.message
-        raise AssertionError("it was not heard in time")
+        raise AssertionError(f"not heard in time; it says {[one.lines for one in self._lab.processes]}")
 
     def join(self):
         """Wait for a recorder, let it join, and let it measure its clock."""
@@ -74,7 +75,7 @@ class HandMaster:
 
 @pytest.fixture
 def hand_master(lab):
-    master = HandMaster(lab.port)
+    master = HandMaster(lab)
     yield master
     master.link.close()
 
@@ -171,8 +172,16 @@ def test_takes_follow_each_other_on_the_same_recorders_and_one_that_a_recorder_r
 
 
 @posix
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("when", ["waiting", "opening", "open", "armed"])
+@pytest.mark.parametrize(
+    ("when", "number"),
+    [
+        ("waiting", signal.SIGINT),
+        ("opening", signal.SIGTERM),
+        ("open", signal.SIGTERM),
+        ("armed", signal.SIGTERM),
+        ("armed", signal.SIGINT),
+    ],
+)
 def test_a_recorder_that_is_told_to_end_before_a_take_leaves_nothing_behind(lab, hand_master, when, number):
     rig = lab.rig()
     recorder = lab.start(odd="slow to open" if when == "opening" else "")

@@ -1,7 +1,7 @@
 """A master of its own process that says what its operator sees: a line of JSON for every status.
 
-`python watched_master.py SESSION RIG SECONDS` records, `python watched_master.py SESSION` takes a take over. What
-comes in is marked, a line a label. The last line is the report, or the error.
+`python watched_master.py SESSION RIG SECONDS` records, `python watched_master.py SESSION` takes a take over.
+What comes in is marked, a line a label. The last line is the report, or the error.
 """
 
 import json
@@ -17,7 +17,9 @@ from mavfer.capture.protocol import Protocol, Step
 from mavfer.capture.rig import read_rig
 from mavfer.errors import MavferError
 
-PROTOCOL = Protocol(name="two steps", steps=(Step(name="first", seconds=0.5), Step(name="second", seconds=600)))
+PROTOCOL = Protocol(
+    name="two steps", steps=(Step(name="first", seconds=0.5), Step(name="second", seconds=600))
+)
 
 
 def tell(**line: object) -> None:
@@ -52,7 +54,13 @@ def main(session: str, *words: str) -> None:
         if words:
             rig, seconds = read_rig(Path(words[0])), float(words[1])
             report = record(
-                Path(session), rig=rig, subject="S01", seconds=seconds, desk=desk, protocol=PROTOCOL, previews=True
+                Path(session),
+                rig=rig,
+                subject="S01",
+                seconds=seconds,
+                desk=desk,
+                protocol=PROTOCOL,
+                previews=True,
             )
         else:
             report = rejoin(Path(session), desk=desk)
