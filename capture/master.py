@@ -20,7 +20,8 @@ from .rig import Rig
 from .session import SessionRecord, read_record, require_pseudonym, require_text
 from .simulated.truth import truth_path
 from .software import software_versions
-from .take import OnProgress, OnStatus, Take, TakeReport
+from .take import OnProgress, OnStatus, Take
+from .take_report import TakeReport
 
 GATHER_TIMEOUT_S = 60.0
 REJOIN_TIMEOUT_S = 6.0

@@ -14,7 +14,8 @@ from .place import require_place
 from .protocol import Consent, Protocol
 from .rig import Rig
 from .status import TakeStatus
-from .take import Take, TakeFailed, TakeReport, TakeStopped, told
+from .take import Take
+from .take_report import TakeFailed, TakeReport, TakeStopped, told
 
 LOOK_EVERY_S = 0.1
 OPEN_AGAIN_S = 3.0

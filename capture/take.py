@@ -1,19 +1,14 @@
 """One take on a crew of recorders: open, arm, send one plan, watch, stop, and close the session."""
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..config import parse
-from ..errors import OutputError, RecordError
+from ..errors import OutputError
 from .crew import Crew
 from .desk import Desk, NextStep, Quit, Start, Stop
-from .disk import require_room
+from .interrupts import uninterrupted
 from .lsl.lab_streams import LabStreams
 from .member import Member
 from .messages import Beat
@@ -26,6 +21,8 @@ from .simulated.truth import truth_path
 from .status import Marker, RecorderStatus, TakeStatus
 from .steps import SOURCE, StepClock, step_requests
 from .take_log import TakeLog
+from .take_opening import recorder_records, require_room_for
+from .take_report import TakeFailed, TakeReport, TakeStopped, ends_take, last_common_tick, told
 from .trigger import LEAD_NS, Plan
 
 STEP_TIMEOUT_S = 60.0
@@ -44,56 +41,6 @@ REPLACED_S = 5.0
 
 OnStatus = Callable[[tuple[RecorderStatus, ...]], None]
 OnProgress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TakeReport:
-    """What became of a take.
-
-    Attributes
-    ----------
-    path : the session folder
-    state : "complete", "stopped" or "failed"
-    n_ticks : ticks of the plan that was carried out
-    frames_kept : moments stored, by recorder
-    frames_lost : moments lost, by recorder and reason
-    complaints : what went wrong, one line each
-    elsewhere : folders on other machines that hold files of the session, by recorder
-    """
-
-    path: Path
-    state: str
-    n_ticks: int
-    frames_kept: dict[str, int]
-    frames_lost: dict[str, dict[str, int]]
-    complaints: tuple[str, ...]
-    elsewhere: dict[str, str]
-
-    @property
-    def n_lost(self) -> int:
-        """Moments lost by all recorders, for whatever reason."""
-        return sum(sum(reasons.values()) for reasons in self.frames_lost.values())
-
-
-class TakeStopped(KeyboardInterrupt):
-    """The operator interrupted a take; it was ended in order and `report` says what was kept."""
-
-    def __init__(self, report: TakeReport) -> None:
-        super().__init__(str(report.path))
-        self.report = report
-
-
-class TakeFailed(RecordError):
-    """A take began and did not reach its end; `report` says what was kept."""
-
-    def __init__(self, report: TakeReport) -> None:
-        far = "`mavfer collect` (the files of {} lie on their machines), ".format(", ".join(report.elsewhere))
-        super().__init__(
-            f"{'; '.join(report.complaints)}; what was recorded is kept, run "
-            f"{far if report.elsewhere else ''}"
-            f"`mavfer recover` and then `mavfer check-session` on it: {report.path}"
-        )
-        self.report = report
 
 
 class Take:
@@ -121,8 +68,10 @@ class Take:
         on_progress: OnProgress | None = None,
         on_status: OnStatus | None = None,
     ) -> None:
+        assert record.settings is not None
         self._path = path
         self._record = record
+        self._rig = record.settings
         self._crew = crew
         self._desk = desk
         self._seconds = seconds
@@ -161,7 +110,7 @@ class Take:
         if self._lab is not None:
             self._lab.require()
         answers = self.open()
-        self._require_room(answers)
+        require_room_for(answers, rig=self._rig, seconds=self._seconds)
         place = Place(self._path, overwrite=overwrite)
         place.make()
         try:
@@ -221,8 +170,7 @@ class Take:
 
     def open(self) -> dict[str, dict[str, Any]]:
         """Open all cameras; return what each recorder told."""
-        assert self._record.settings is not None
-        settings = self._record.settings
+        settings = self._rig
         common = {
             "rig": settings.model_dump(mode="json", exclude_none=True),
             "subject": self._record.subject,
@@ -232,54 +180,16 @@ class Take:
         bodies = {name: common | body for name, body in self._bodies().items()}
         self._crew.forget_take()
         answers = self._crew.command_all("open", bodies, timeout_s=OPEN_TIMEOUT_S, per_recorder=True)
-        seen: dict[str, str] = {}
-        recorders: dict[str, RecorderRecord] = {}
-        for name, answer in answers.items():
-            for stream in answer["streams"]:
-                if stream in seen:
-                    raise RecordError(
-                        f"a session holds each stream once, found {stream!r} from "
-                        f"{seen[stream]!r} and {name!r}"
-                    )
-                seen[stream] = name
-            if settings.fps > answer["fps"] * 1.001:
-                raise RecordError(
-                    f"wanted a rig of at most the sensor's {answer['fps']:g} fps, found fps = "
-                    f"{settings.fps:g}; recorder {name!r} could not fill every tick"
-                )
-            local = settings.recorders[name].spawned
-            table = {
-                "camera": settings.recorders[name].camera,
-                "host": settings.recorders[name].host,
-                "folder": "" if local else answer["folder"],
-                **{key: answer[key] for key in ("streams", "fps", "nodes", "boot_id", "software")},
-            }
-            recorders[name] = parse(table, RecorderRecord, where=f"the answer of recorder {name!r}")
+        recorders = recorder_records(answers, settings)
         self._record = self._record.model_copy(update={"recorders": recorders})
         return answers
 
     def _bodies(self) -> dict[str, dict[str, Any]]:
         """Return, by recorder, where it writes: into the session's folder, if it runs on this machine."""
-        assert self._record.settings is not None
         return {
             name: {"session": self._record.id} | ({"folder": str(self._path)} if settings.spawned else {})
-            for name, settings in self._record.settings.recorders.items()
+            for name, settings in self._rig.recorders.items()
         }
-
-    def _require_room(self, answers: dict[str, dict[str, Any]]) -> None:
-        """Raise RecordError if the take does not fit; recorders that share a disk are counted together."""
-        assert self._record.settings is not None
-        reserve = self._record.settings.reserve_mb * 2**20
-        for disk in {answer["disk"] for answer in answers.values()}:
-            names = [name for name, answer in answers.items() if answer["disk"] == disk]
-            require_room(
-                Path(answers[names[0]]["folder"]),
-                bytes_per_s=sum(float(answers[name]["bytes_per_s"]) for name in names),
-                seconds=self._seconds,
-                reserve_bytes=reserve,
-                free_bytes=int(answers[names[0]]["disk_free_bytes"]),
-                recorders=names,
-            )
 
     def _start(self) -> None:
         """Send the plan, once, ahead of its first tick."""
@@ -333,7 +243,7 @@ class Take:
                 if self._on_progress is not None:
                     done = min(status.tick for status in statuses) + 1
                     self._on_progress(min(n_ticks, done), n_ticks)
-                if wanted or any(_ends_take(status) for status in statuses):
+                if wanted or any(ends_take(status) for status in statuses):
                     self._state = wanted or self._state
                     self._stop()
                     return False
@@ -400,7 +310,7 @@ class Take:
             self._tell("refused", line)
 
     def _give_up_the_lost(self) -> None:
-        virtual = self._record.settings is not None and self._record.settings.is_virtual
+        virtual = self._rig.is_virtual
         over = monotonic_ns() > self._record.plan.end_ns + GRACE_S * 1e9
         for member in self._crew.members():
             silent_s = time.monotonic() - member.heard_s
@@ -423,7 +333,7 @@ class Take:
         plan = self._record.plan
         ends = {status.name: status.tick + 1 for status in self._crew.statuses() if status.finished}
         n_ticks = max(ends.values(), default=plan.n_ticks)
-        slack = round(self._record.settings.fps) if self._record.settings is not None else 0
+        slack = round(self._rig.fps)
         if n_ticks + slack < plan.n_ticks:
             self._record = self._record.model_copy(update={"plan": plan.cut(n_ticks)})
             self._state = "stopped"
@@ -435,7 +345,7 @@ class Take:
     def _stop(self) -> None:
         """End the plan with the tick that is due, and wait until the files of all that answer are closed."""
         plan: Plan = self._record.plan
-        if self._record.settings is not None and self._record.settings.is_virtual:
+        if self._rig.is_virtual:
             n_ticks = last_common_tick(self._crew.statuses()) + 1
         else:
             n_ticks = plan.nearest_tick(monotonic_ns()) + 1
@@ -470,7 +380,11 @@ class Take:
             recorders[status.name] = known.model_copy(
                 update={"files": files, "frames_kept": status.kept, "frames_lost": status.lost}
             )
-            broken = self._state != "stopped" and _ends_take(status)
+            done, n_ticks = status.tick + 1, self._record.plan.n_ticks
+            if status.finished and not status.failed and done + round(self._rig.fps) < n_ticks:
+                self._complaints.append(f"recorder {status.name!r} ended after {done} of {n_ticks} ticks")
+                state = "failed"
+            broken = self._state != "stopped" and ends_take(status)
             if broken or not status.finished or not status.files:
                 state = "failed"
         update: dict[str, Any] = {"state": state, "recorders": recorders}
@@ -554,8 +468,7 @@ class Take:
         return (*written, *(self._lab.problems() if self._lab is not None else ()))
 
     def _write_truth(self) -> None:
-        settings = self._record.settings
-        if not self._record.simulated or settings is None:
+        if not self._record.simulated:
             return
         import numpy as np
 
@@ -563,42 +476,8 @@ class Take:
 
         write_truth(
             truth_path(self._path),
-            scene=settings.scene,
+            scene=self._rig.scene,
             subject=self._record.subject,
             seconds=self._seconds,
-            tick_s=np.arange(self._record.plan.n_ticks) / settings.fps,
+            tick_s=np.arange(self._record.plan.n_ticks) / self._rig.fps,
         )
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let no signal come between the counts and the session's final record; a second of work."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def told(report: TakeReport) -> str:
-    """Return a take's report in one line."""
-    kept = ", ".join(f"{name} {n}" for name, n in report.frames_kept.items())
-    return f"{report.state}: {report.n_ticks} ticks, kept {kept}, lost {report.n_lost}"
-
-
-def last_common_tick(statuses: tuple[RecorderStatus, ...]) -> int:
-    """Return the last tick that all recorders at work have settled; where none is, the last of any.
-
-    On a virtual clock each recorder is as far as it can render, so that one may be minutes ahead.
-    """
-    at_work = [status.tick for status in statuses if not status.finished and not status.gone]
-    return min(at_work) if at_work else max(status.tick for status in statuses)
-
-
-def _ends_take(status: RecorderStatus) -> bool:
-    """Whether a recorder is in a state in which going on is of no use: gone, at an early end, disk full."""
-    return bool(status.gone) or status.failed or "disk" in status.lost

@@ -16,7 +16,7 @@ from ..rig import Rig, change_scene, parse_rig, read_rig
 if TYPE_CHECKING:
     from ..desk import Start
     from ..protocol_file import ProtocolFile, TakeMetadata
-    from ..take import TakeReport
+    from ..take_report import TakeReport
 
 OPERATE = "The operator's view"
 METADATA = "What the session says about itself"
@@ -282,7 +282,7 @@ def _metadata(
 
 def _outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
     """Return the report of a take, also of one that Ctrl-C ended."""
-    from ..take import TakeStopped
+    from ..take_report import TakeStopped
 
     try:
         return take()
@@ -292,7 +292,7 @@ def _outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
 
 def _tell(report: "TakeReport") -> None:
     from ..monitor.words import plain
-    from ..take import told
+    from ..take_report import told
 
     typer.echo(f"{told(report)}: {report.path}")
     for complaint in report.complaints:

@@ -70,7 +70,8 @@ def test_a_full_file_that_gets_no_index_is_told_and_costs_no_frame(tmp_path, mak
         with pytest.raises(OSError, match="No space left"):
             writer.finish()
     assert writer.error == "cannot write: No space left on device"
-    stored = [row for file in recorder_files(tmp_path, "cam") for row in salvage(map_file(tmp_path / file), {})]
+    files = recorder_files(tmp_path, "cam")
+    stored = [row for file in files for row in salvage(map_file(tmp_path / file), {})]
     assert [row[1] for row in stored] == [0, 1, 2]
 
 

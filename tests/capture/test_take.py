@@ -22,7 +22,7 @@ from mavfer.capture.simulated.truth import read_truth, truth_path
 from mavfer.capture.status import RecorderStatus
 from mavfer.capture.streams import Stream
 from mavfer.capture.synchronize import synchronize
-from mavfer.capture.take import TakeStopped, last_common_tick
+from mavfer.capture.take_report import TakeStopped, last_common_tick
 from mavfer.errors import ConfigError, MavferError, OutputError, RecordError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

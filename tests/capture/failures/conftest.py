@@ -24,7 +24,7 @@ from mavfer.capture.desk import Desk, Stop
 from mavfer.capture.master import record
 from mavfer.capture.rig import Rig, read_rig
 from mavfer.capture.status import TakeStatus
-from mavfer.capture.take import TakeReport
+from mavfer.capture.take_report import TakeReport
 
 WAIT_S = 60.0
 """Longer than anything here takes on a loaded machine: who waits so long waits for ever."""

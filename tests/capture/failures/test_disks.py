@@ -17,7 +17,7 @@ from mavfer.capture.recovery import recover
 from mavfer.capture.rig import Rig
 from mavfer.capture.session import open_session, read_record
 from mavfer.capture.streams import Stream
-from mavfer.capture.take import TakeReport
+from mavfer.capture.take_report import TakeReport
 from mavfer.capture.video import Video
 from mavfer.errors import OutputError, RecordError
 

@@ -22,7 +22,7 @@ from mavfer.capture.rig import Rig
 from mavfer.capture.session import Session, open_session, read_record
 from mavfer.capture.status import RecorderStatus
 from mavfer.capture.streams import Stream
-from mavfer.capture.take import TakeReport
+from mavfer.capture.take_report import TakeReport
 from mavfer.capture.video import Video
 from mavfer.errors import RecordError
 

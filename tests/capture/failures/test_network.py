@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -320,10 +321,19 @@ def test_a_recorder_with_a_strange_key_has_no_effect_on_a_take_and_both_sides_sa
     assert not any("\n" in line for line in told)
 
 
+def started(lab):
+    """Start the recorder, and return once it knocks at the master's door."""
+    with socket.create_server(("127.0.0.1", lab.port)) as door:
+        door.settimeout(WAIT_S)
+        recorder = lab.start()
+        door.accept()[0].close()
+    return recorder
+
+
 def test_a_master_with_a_strange_key_finds_nobody_and_the_recorder_waits_for_the_right_one(
     keyed, tmp_path, operator_of
 ):
-    recorder = keyed.lab.start()
+    recorder = started(keyed.lab)
     strange = read_rig(keyed.file_for("stranger", "strange-keys"))
     error = operator_of(tmp_path / "take", strange, seconds=1, gather_timeout_s=4.0).outcome()
     assert isinstance(error, RecordError)
@@ -338,7 +348,7 @@ def test_a_master_with_a_strange_key_finds_nobody_and_the_recorder_waits_for_the
 
 def test_a_recorder_that_no_master_knew_joins_once_its_key_is_known(keyed, tmp_path, operator_of):
     keyed.lab.file = keyed.file_for("mixed", mixed_keys(keyed.lab))
-    recorder = keyed.lab.start()
+    recorder = started(keyed.lab)
     error = operator_of(tmp_path / "take", keyed.rig, seconds=1, gather_timeout_s=4.0).outcome()
     assert "refused a peer with the unknown key" in str(error)
     recorder.until_said("does not know this recorder's key")

@@ -20,7 +20,7 @@ from mavfer.capture.messages import Beat, Command, Report
 from mavfer.capture.rig import Rig
 from mavfer.capture.session import open_session
 from mavfer.capture.synchronize import synchronize
-from mavfer.capture.take import TakeReport
+from mavfer.capture.take_report import TakeReport
 from mavfer.errors import RecordError
 
 WAIT_S = 60.0
