@@ -27,7 +27,8 @@ import zmq
 from numpy.typing import NDArray
 
 from mavfer.capture.clock import LINE_SPAN_NS, SkewedClock, ping_offsets, robust_line, solve_clock
-from mavfer.capture.link import PINGS_PER_BURST, MasterLink, Pinger
+from mavfer.capture.link import MasterLink
+from mavfer.capture.pings import PINGS_PER_BURST, Pinger
 
 SKEWS = {"a": (5.0, 50.0), "b": (-12.25, -35.0)}
 """Offset in seconds and drift in ppm of each recorder's clock."""

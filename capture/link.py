@@ -1,11 +1,10 @@
 """The wire between master and recorders: commands with acknowledgements, status and previews, clock pings.
 
-The master binds three neighbouring ports: commands (ROUTER to the recorders' DEALER), pings (a pair of their
-own with threads of their own), status and previews (SUB to PUB). A message that does not parse, or that
-another than its sender's key carries, has no effect and is counted. messages.py says what the messages are.
+The master binds neighbouring ports: commands (ROUTER to the recorders' DEALER), pings (see pings.py), status
+and previews (SUB to PUB), and on demand one for files. A message that does not parse, or that another than
+its sender's key carries, has no effect and is counted. messages.py says what the messages are.
 """
 
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,26 +17,13 @@ from .clock import Clock, MonotonicClock
 from .gate import Watch, watch_handshake
 from .keys import MasterKeys, RecorderKeys
 from .messages import PIECE_BYTES, Beat, Command, Heard, Report, parse_message
-
-PING = struct.Struct("<qq")  # sequence, t0
-PONG = struct.Struct("<qqqq")  # sequence, t0, t1, t2
-PINGS_PER_BURST = 8
-PING_SPACING_S = 0.02
-PING_TIMEOUT_MS = 300
-BURST_EVERY_S = 2.0
+from .pings import OnPing, Pinger, answer_pings
+from .sockets import DEAD_MS, HEARTBEAT_MS, MAX_COMMAND_BYTES, client_socket, connect
 
 STATUS, PREVIEW = b"status", b"preview"
-MAX_COMMAND_BYTES = 2**20
 MAX_STATUS_BYTES = 2**21
 MAX_PIECES = 32
 """So many parts of files may wait at either end of the socket that carries them."""
-HEARTBEAT_MS = 1000
-"""ZeroMQ's own heartbeat: a dead connection is dropped and made anew; a hung process is not seen by it."""
-DEAD_MS = 3000
-RECONNECT_MS = 100
-RECONNECT_MAX_MS = 1000
-CONNECT_MS = 3000
-"""Where packets vanish, the system's own pauses between attempts to connect grow to half a minute."""
 RETRY_REFUSED_S = 1.0
 FREE_PORTS_FROM = 61_000
 """Above those that Linux gives to sockets that connect: one that tries again and again where nobody listens
@@ -246,7 +232,7 @@ class RecorderLink:
         pub = self._socket(zmq.PUB)
         pub.setsockopt(zmq.LINGER, 0)
         pub.setsockopt(zmq.SNDHWM, 20)
-        _connect(pub, self.address_of(port))
+        connect(pub, self.address_of(port))
         with self._pub_lock:
             if self._pub is not None:
                 self._pub.close()
@@ -291,7 +277,7 @@ class RecorderLink:
         socket.setsockopt(zmq.LINGER, 500)
         socket.setsockopt(zmq.IMMEDIATE, 1)
         socket.setsockopt(zmq.SNDHWM, MAX_PIECES)
-        _connect(socket, self.address_of(port))
+        connect(socket, self.address_of(port))
         return socket
 
     def close(self) -> None:
@@ -311,7 +297,7 @@ class RecorderLink:
         dealer.setsockopt(zmq.IMMEDIATE, 1)  # what cannot leave now is said anew later, not queued
         watch = watch_handshake(dealer, self._on_refusal)
         try:
-            _connect(dealer, self._master)
+            connect(dealer, self._master)
         except zmq.ZMQError as error:
             watch.close()
             dealer.close()
@@ -340,100 +326,7 @@ class RecorderLink:
                 self._pub.send_multipart(parts, zmq.NOBLOCK)
 
     def _socket(self, kind: int) -> zmq.Socket:
-        return _client(self.context, kind, self._keys)
-
-
-OnPing = Callable[[int, int, int, int], None]
-
-
-class Pinger:
-    """A thread that measures a recorder's clock against the master's in bursts, until told to stop."""
-
-    def __init__(
-        self,
-        context: zmq.Context,
-        *,
-        address: str,
-        on_ping: OnPing,
-        clock: Clock | None = None,
-        keys: RecorderKeys | None = None,
-    ) -> None:
-        self.measured = threading.Event()
-        """Set when the first burst is over, whether or not it was answered."""
-        self._on_ping = on_ping
-        self._clock = clock or MonotonicClock()
-        self._stopping = threading.Event()
-        self._socket = _client(context, zmq.DEALER, keys)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.IMMEDIATE, 1)
-        _connect(self._socket, address)
-        self._thread = threading.Thread(target=self._run, name="pings", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread and its socket; harmless when called twice."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        sequence = 0
-        while not self._stopping.is_set():
-            for _ in range(PINGS_PER_BURST):
-                sequence += 1
-                self._ping(sequence)
-                if self._stopping.wait(PING_SPACING_S):
-                    break
-            self.measured.set()
-            self._stopping.wait(BURST_EVERY_S)
-        self._socket.close()
-
-    def _ping(self, sequence: int) -> None:
-        if not self._socket.poll(PING_TIMEOUT_MS, zmq.POLLOUT):  # the master is out of reach
-            return
-        try:
-            self._socket.send(PING.pack(sequence, self._clock.now_ns()), zmq.NOBLOCK)
-        except zmq.Again:
-            return
-        while self._socket.poll(PING_TIMEOUT_MS):
-            answer = self._socket.recv_multipart()
-            t3_ns = self._clock.now_ns()
-            if len(answer) != 1 or len(answer[0]) != PONG.size:
-                continue
-            found, t0_ns, t1_ns, t2_ns = PONG.unpack(answer[0])
-            if found == sequence:  # an answer to an earlier ping came too late to be of use
-                self._on_ping(t0_ns, t1_ns, t2_ns, t3_ns)
-                return
-
-
-def answer_pings(socket: zmq.Socket, closing: threading.Event, clock: Clock) -> None:
-    """Answer pings on a ROUTER socket until `closing` is set; then close it."""
-    while not closing.is_set():
-        if not socket.poll(100):
-            continue
-        parts = socket.recv_multipart()
-        t1_ns = clock.now_ns()
-        if len(parts) == 2 and len(parts[1]) == PING.size:
-            try:
-                stamps = struct.pack("<qq", t1_ns, clock.now_ns())
-                socket.send_multipart([parts[0], parts[1] + stamps], zmq.NOBLOCK)
-            except zmq.ZMQError:  # who asked has gone
-                continue
-    socket.setsockopt(zmq.LINGER, 0)
-    socket.close()
-
-
-def _client(context: zmq.Context, kind: int, keys: RecorderKeys | None) -> zmq.Socket:
-    """Return a socket that connects, and connects again whenever the connection is lost."""
-    socket = context.socket(kind)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, DEAD_MS)
-    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
-    socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
-    socket.setsockopt(zmq.MAXMSGSIZE, MAX_COMMAND_BYTES)
-    if keys is not None:
-        keys.secure(socket)
-    return socket
+        return client_socket(self.context, kind, self._keys)
 
 
 def _drain(socket: zmq.Socket) -> Iterator[list[zmq.Frame]]:
@@ -443,12 +336,6 @@ def _drain(socket: zmq.Socket) -> Iterator[list[zmq.Frame]]:
             yield cast(list[zmq.Frame], socket.recv_multipart(zmq.NOBLOCK, copy=False))
         except zmq.Again:
             return
-
-
-def _connect(socket: zmq.Socket, address: str) -> None:
-    """Connect; over IPv6 only where the address is one, as the master listens to what its rig file says."""
-    socket.setsockopt(zmq.IPV6, int("[" in address))
-    socket.connect(address)
 
 
 def _bracketed(host: str) -> str:

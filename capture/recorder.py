@@ -24,9 +24,10 @@ from .clock import boot_id
 from .collect.send_files import Sender, files_to_send, session_folder
 from .disk import disk_of, estimate_bytes_per_s, write_speed_bytes_per_s
 from .keys import read_recorder_keys
-from .link import Pinger, RecorderLink
+from .link import RecorderLink
 from .messages import Beat, Command, Hello, Join, Report, SendFiles, StopTake
 from .payload import encode_json
+from .pings import Pinger
 from .plan_clock import PlanClock
 from .recording import Recording
 from .rig import Rig

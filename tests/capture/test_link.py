@@ -9,8 +9,9 @@ import zmq
 
 from mavfer.capture.clock import MonotonicClock, SkewedClock, solve_clock
 from mavfer.capture.keys import make_keys, read_master_keys, read_recorder_keys
-from mavfer.capture.link import FREE_PORTS_FROM, MasterLink, Pinger, RecorderLink, answer_pings
+from mavfer.capture.link import FREE_PORTS_FROM, MasterLink, RecorderLink
 from mavfer.capture.messages import Beat, Command, Hello, Join, Piece, Report, Want, parse_body, parse_message
+from mavfer.capture.pings import Pinger, answer_pings
 from mavfer.errors import RecordError
 
 WAIT_S = 10.0

@@ -16,7 +16,7 @@ import pytest
 
 from mavfer.capture.clock import MonotonicClock
 from mavfer.capture.desk import Desk, Quit, Start
-from mavfer.capture.master import operate
+from mavfer.capture.operate import operate
 from mavfer.capture.recovery import recover
 from mavfer.capture.rig import Rig
 from mavfer.capture.session import Session, open_session, read_record
