@@ -27,7 +27,7 @@ def read_toml(path: Path, model: type[Model]) -> Model:
         The file is missing, is no TOML, or has a key that is unknown, absent or out of range.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows' editors put a mark before it
     except FileNotFoundError as error:
         raise ConfigError(f"wanted a TOML file, found nothing: {path}") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -36,6 +36,8 @@ def read_toml(path: Path, model: type[Model]) -> Model:
         return parse(tomllib.loads(text), model, where=str(path))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"wanted TOML, found a syntax error: {error}: {path}") from error
+    except RecursionError as error:
+        raise ConfigError(f"wanted TOML, found tables nested without end: {path}") from error
 
 
 def parse(table: object, model: type[Model], *, where: str) -> Model:

@@ -148,7 +148,7 @@ class ControlServer:
 
         def settled(now: TakeStatus) -> Verdict | None:
             if now.step is None or now.state != RECORDING:
-                return True, "the last step is over"
+                return True, "the last step is over, and with it the take"
             if now.step.number == step.number:
                 return None
             return True, f"step {now.step.number + 1} of {now.step.n_steps}: {now.step.name}"

@@ -26,6 +26,8 @@ RETRY_S = 1.0
 ENDING_S = 30.0
 STAY_EVERY_S = 0.5
 LISTEN_S = 0.05
+WAITING_S = 15.0
+"""Recorders that wait say hello three times a second; those that are started need their time."""
 REPLACE_S = 3.0
 """A recorder that was silent for so long may be replaced by another process of its name."""
 LEAVE_TIMEOUT_S = 2.0
@@ -203,11 +205,15 @@ class Crew:
 
     def gather(self, *, timeout_s: float) -> None:
         """Return once every recorder has joined; raises RecordError naming those that did not."""
-        end_s = time.monotonic() + timeout_s
+        begun_s = time.monotonic()
+        end_s = begun_s + timeout_s
         while missing := self.missing():
             self.listen(LISTEN_S)
             self._show(missing)
             self.raise_if_gone()
+            late = [name for name in missing if not self._members[name].settings.spawned]
+            if late and time.monotonic() > begun_s + min(timeout_s, WAITING_S):
+                raise RecordError("; ".join(self.absence(name, min(timeout_s, WAITING_S)) for name in late))
             if time.monotonic() > end_s:
                 raise RecordError("; ".join(self.absence(name, timeout_s) for name in missing))
 

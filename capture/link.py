@@ -5,6 +5,7 @@ and previews (SUB to PUB), and on demand one for files. A message that does not 
 its sender's key carries, has no effect and is counted. messages.py says what the messages are.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from .pings import OnPing, Pinger, answer_pings
 from .sockets import DEAD_MS, HEARTBEAT_MS, MAX_COMMAND_BYTES, client_socket, connect
 
 STATUS, PREVIEW = b"status", b"preview"
+PEER = re.compile(rb"([a-z][a-z0-9_-]{0,31})\.[0-9a-f]{4,16}")
+"""A recorder's name and what tells its processes apart; ZeroMQ's own names for peers are random bytes."""
 MAX_STATUS_BYTES = 2**21
 MAX_PIECES = 32
 """So many parts of files may wait at either end of the socket that carries them."""
@@ -179,13 +182,10 @@ class MasterLink:
         """Return a message with its sender, if that is who it says it is."""
         if message is None:
             return None
-        try:
-            name, _, instance = peer.decode("ascii").partition(".")
-        except UnicodeDecodeError:
+        found = PEER.fullmatch(peer)
+        if found is None or (self._keys is not None and self._keys.name_of(frame) != found[1].decode()):
             return None
-        if not name or not instance or (self._keys is not None and self._keys.name_of(frame) != name):
-            return None
-        return Heard(peer.decode("ascii"), name, message)
+        return Heard(peer.decode("ascii"), found[1].decode(), message)
 
 
 class RecorderLink:

@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from ..errors import SessionError
+
 FAR = 2**62  # Windows locks bytes, not files; this one is beyond every byte that is read
 
 
@@ -29,8 +31,18 @@ def lock(fileno: int) -> bool:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the claim on a file; several may look at once."""
-    with path.open("rb") as handle:
+    """Whether a process holds the claim on a file; several may look at once.
+
+    Raises
+    ------
+    SessionError
+        It is no file, or may not be read.
+    """
+    try:
+        opened = path.open("rb")
+    except OSError as error:
+        raise SessionError(f"wanted a file to read, could not ({error.strerror}): {path}") from error
+    with opened as handle:
         if sys.platform == "win32":
             return not lock(handle.fileno())
         import fcntl

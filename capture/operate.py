@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import MavferError, RecordError
+from ..errors import MavferError, OutputError, RecordError
 from .crew import Crew
 from .desk import Desk, Quit, Start
 from .lsl.lab_streams import lab_streams
@@ -37,6 +37,8 @@ def operate(
     seconds : length of a take whose request and protocol do not say
     """
     folder = Path(folder).absolute()
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"wanted a folder for the sessions, found a file: {folder}")
     reports: list[TakeReport] = []
     with lab_streams(rig) as lab, Crew(rig, desk=desk) as crew:
         notice, bad = "", False
@@ -110,6 +112,7 @@ class _Pause:
                     rig=self._rig.name,
                     session=self._folder,
                     recorders=self._crew.statuses(),
+                    beside=(notice,) if bad else (),
                     notice=trouble or notice,
                     notice_is_bad=bad or bool(trouble),
                     can_start=self._opened,

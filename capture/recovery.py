@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..config import parse
 from ..errors import ConfigError, SessionError
+from .file_check import missing_files
 from .file_mending import FileRecovery, keep_torn, mend, remove_leftovers, torn_files
 from .mcap_reader import McapReader
 from .payload import COUNTERS, HEADER, decode_json, utc_now
@@ -86,10 +87,14 @@ def recover(path: Path, *, on_progress: Callable[[int, int], None] | None = None
     if on_progress is not None:
         on_progress(len(files), len(files))
     record, notes = _record(path, files)
-    if record.state in ("recording", "recovered") or torn_files(path) or notes:
+    torn = [
+        file for file in torn_files(path) if not file.name.startswith(f"{MASTER}.")
+    ]  # that one is rejoin's
+    if record.state in ("recording", "recovered") or torn or notes:
         record = _recount(path, record)
         if record != _readable(path):
             write_record(path, record)
+    notes += [f"{line}" for line in missing_files(path, record) if "gone" in line]
     notes += [f"{file.name}: its header is lost" for file in files if _header(file) is None]
     notes += [
         f"{name}: its files lie on {recorder.host} in {recorder.folder}; run `mavfer collect` and "

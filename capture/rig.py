@@ -191,6 +191,8 @@ def read_rig(path: Path) -> Rig:
         if settings.path is None:
             recorders[name] = settings
             continue
+        if "\0" in str(settings.path):
+            raise ConfigError(f"recorders.{name}.path wants a path, found {str(settings.path)!r}: {path}")
         file = (path.parent / settings.path).resolve()
         if settings.spawned and not file.is_file():
             raise ConfigError(f"recorders.{name}.path wants a video file, found none at {file}: {path}")

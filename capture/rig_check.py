@@ -33,6 +33,7 @@ class RecorderCheck:
     nodes : the camera's settings as read back
     software : versions on its machine
     write_bytes_per_s : of its disk; 0 where it was not measured
+    disk_left_s : how long its disk takes everything that goes there, the reserve apart
     doubts : what would make a take risky, one line each
     """
 
@@ -45,6 +46,7 @@ class RecorderCheck:
     software: dict[str, str] | None = None
     folder: str = ""
     write_bytes_per_s: float = 0.0
+    disk_left_s: float | None = None
     doubts: tuple[str, ...] = ()
 
 
@@ -95,32 +97,35 @@ def check_rig(rig: Rig, folder: Path, *, timeout_s: float = GATHER_TIMEOUT_S) ->
         found = []
         for status in crew.statuses():
             answer, speed = answers[status.name], float(speeds[status.name]["write_bytes_per_s"])
+            free, reserve = int(answer["disk_free_bytes"]), rig.reserve_mb * 2**20
+            sharing = [other for other in answers.values() if other["disk"] == answer["disk"]]
+            rate = sum(float(other["bytes_per_s"]) for other in sharing)
+            full = f"the disk has {free / 2**20:.0f} MB, reserve_mb wants {rig.reserve_mb}: no take can begin"
             found.append(
                 RecorderCheck(
                     status.name,
                     str(answer["host"]),
                     status.camera,
-                    "",
+                    full if free < reserve else "",
                     status,
                     answer["nodes"],
                     answer["software"],
                     answer["folder"],
                     speed,
-                    _doubts(rig, status, answer, speed),
+                    max(0.0, free - reserve) / rate if rate > 0 else None,
+                    _doubts(status, answer, speed),
                 )
             )
         return tuple(found)
 
 
-def _doubts(rig: Rig, status: RecorderStatus, answer: dict[str, Any], speed: float) -> tuple[str, ...]:
+def _doubts(status: RecorderStatus, answer: dict[str, Any], speed: float) -> tuple[str, ...]:
     doubts = []
     rate = float(answer["bytes_per_s"])
     if speed < HEADROOM * rate:
         doubts.append(
             f"the disk takes {speed / 1e6:.0f} MB/s, the streams make {rate / 1e6:.1f}: frames may be lost"
         )
-    if answer["disk_free_bytes"] < rig.reserve_mb * 2**20:
-        doubts.append(f"less than reserve_mb = {rig.reserve_mb} is free on the disk")
     if answer["software"].get("mavfer") != __version__:
         doubts.append(f"mavfer {answer['software'].get('mavfer')} there, {__version__} here")
     if status.n_pings == 0:

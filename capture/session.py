@@ -368,7 +368,10 @@ def open_session(path: Path | str) -> Session:
     path = Path(path)
     record = read_record(path)
     if record.state == "recording":
-        raise SessionError(f"the take was never finished; run `mavfer recover {path}` first: {path}")
+        raise SessionError(
+            f"the take was never finished; run `mavfer recover {path}` first, or, while its recorders may "
+            f"still be at work, `mavfer record --rejoin {path}`: {path}"
+        )
     session = Session(path, record)
     for name in (*record.recorders, *((MASTER,) if record.master is not None else ())):
         session._readers(name)

@@ -161,7 +161,13 @@ class Take:
             self._see_early_end()
         with uninterrupted():
             report = self._close()
-            self._write_truth()
+            try:
+                self._write_truth()
+            except (OSError, OutputError) as error:
+                why = error.__cause__ or error
+                self._show(
+                    "ended", notice=f"the truth of the simulation could not be written ({why})", bad=True
+                )
         if stopped:
             raise TakeStopped(report)
         if report.state == "failed":

@@ -14,6 +14,7 @@ import zmq
 from ...errors import ConfigError, OutputError, RecordError, SessionError
 from ..crew import Crew
 from ..disk import disk_of, size_text
+from ..file_check import missing_files
 from ..file_mending import TORN_FOLDER
 from ..rig import Rig
 from ..session import SessionRecord, read_record, write_record
@@ -104,6 +105,8 @@ def collect(
     if settings is not None and remove:
         names = [name for name in record.recorders if name in names or _waits(settings, name)]
     if not names:
+        if gone := missing_files(path, record):
+            raise SessionError(f"{'; '.join(gone)}: {path}")
         return CollectReport(path, {}, 0, {}, ("all files of the session lie in its folder",), ())
     if settings is None:
         raise SessionError(f"the session does not tell its rig; pass --rig: {path}")

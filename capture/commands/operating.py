@@ -305,9 +305,11 @@ def _tell(report: "TakeReport") -> None:
 
 @contextmanager
 def _terminate_like_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end the take in order, too."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let SIGTERM, and the end of the terminal, end the take in order, too."""
+    numbers = (signal.SIGTERM, *((signal.SIGHUP,) if sys.platform != "win32" else ()))
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -37,9 +37,7 @@ def rig_check(
     wait: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long to look for recorders.", min=0.5)
     ] = 10.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of the table.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of the table.")] = False,
 ) -> None:
     """Find every recorder of a rig; print camera, disk, clock, software; exit 1 where one cannot record.
 
@@ -81,32 +79,30 @@ def _print(found: "tuple[RecorderCheck, ...]") -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    table = Table("recorder", "host", "camera", box=None, pad_edge=False)
-    for heading in ("free GB", "minutes", "write MB/s", "streams MB/s", "clock ms", "trip ms", "mavfer"):
-        table.add_column(heading, justify="right")
+    table = Table("recorder", "camera", box=None, pad_edge=False)
+    for heading in ("free GB", "min", "write MB/s", "needs", "clock ms", "trip ms"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
         status = one.status
         if status is None:
-            table.add_row(one.name, one.host, one.camera, *["-"] * 7)
+            table.add_row(one.name, one.camera, *["-"] * 6)
             continue
-        left_s = status.disk_left_s
         table.add_row(
             one.name,
-            one.host,
             one.camera,
             f"{status.disk_free_bytes / 1e9:.1f}",
-            "-" if left_s is None else f"{left_s / 60:.0f}",
+            "-" if one.disk_left_s is None else f"{one.disk_left_s / 60:.0f}",
             f"{one.write_bytes_per_s / 1e6:.0f}",
             f"{status.bytes_per_s / 1e6:.1f}",
             f"{status.clock_offset_ms:+.2f}" if status.n_pings else "-",
             f"{status.round_trip_ms:.2f}" if status.n_pings else "-",
-            (one.software or {}).get("mavfer", "-"),
         )
     console.print(table)
     for one in found:
         nodes = ", ".join(f"{key} {value}" for key, value in (one.nodes or {}).items())
-        if nodes:
-            console.print(escape(f"{one.name}: {nodes}"), soft_wrap=True)
+        if one.status is not None:
+            where = f"{one.name} on {one.host}, mavfer {(one.software or {}).get('mavfer', '?')}: {nodes}"
+            console.print(escape(where), soft_wrap=True)
         if one.problem:
             console.print(f"[red]{escape(f'{one.name}: {one.problem}')}[/red]", soft_wrap=True)
         for doubt in one.doubts:

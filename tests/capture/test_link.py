@@ -87,6 +87,22 @@ def test_commands_and_reports_arrive_as_they_were_sent_and_from_whom(master, rec
     assert recorder.receive(WAIT_S) == command(7, folder="/x")
 
 
+def test_who_has_no_name_is_not_heard(master, sockets):
+    hello = Report(kind="hello").model_dump_json().encode()
+    for identity in (
+        b"kinect",
+        b"kinect.",
+        b".5f3a",
+        b"\x01to.0000",
+        b"Kinect.5f3a",
+        b"kinect.5f3a\n",
+        b"x" * 200,
+    ):
+        sockets(zmq.DEALER, master.address, IDENTITY=identity).send(hello)
+    sockets(zmq.DEALER, master.address).send(hello)
+    assert hear_nothing_until(master, 8)
+
+
 def test_a_command_to_a_recorder_that_is_not_there_is_refused_and_not_lost_in_silence(master):
     with pytest.raises(RecordError, match="recorder 'thermal' cannot be reached"):
         master.send("thermal.0000", command(1))

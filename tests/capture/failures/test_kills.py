@@ -247,7 +247,8 @@ def test_a_camera_that_hangs_is_seen_within_two_seconds_and_given_up_and_opened_
                 seen = wait(lambda status: status.state == "recording" and hung in " ".join(status.problems))
                 assert (seen.now_ns - hung_ns) / 1e9 < SEEN_WITHIN_S
                 told = wait(lambda status, name=name: status.notice_is_bad and name in status.notice)
-                assert "'cam': the camera delivered nothing for 2.5 s and was given up" in told.notice
+                assert "'cam': the camera delivered nothing for" in told.notice
+                assert "s and was given up" in told.notice
         finally:
             desk.ask(Quit())
         assert [report.frames_kept for report in takes.result(WAIT_S)] == [{"cam": 30}, {"cam": 30}]

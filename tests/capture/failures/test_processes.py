@@ -240,11 +240,11 @@ def test_a_command_that_comes_twice_is_done_once_and_acknowledged_twice(lab, han
     refused = hand_master.tell("open", to_open(rig))
     assert (refused.kind, refused.body) == ("refused", {"error": f"a take runs: {folder}"})
     for number in (1004, 1004, 1005):
-        assert hand_master.tell("stop", {"n_ticks": 8}, number=number).kind == "done"
+        assert hand_master.tell("stop", {"session": "take", "n_ticks": 8}, number=number).kind == "done"
     ended = hand_master.hear(Beat, lambda beat: beat.state == "finished")
     assert (ended.files, ended.lost, ended.tick) == (("cam.0000.mcap",), {}, 7)
     for do in ("stop", "start", "disarm"):  # all too late to change anything
-        hand_master.tell(do, {"n_ticks": 2, "plan": plan, "session": {}})
+        hand_master.tell(do, {"n_ticks": 2, "plan": plan, "session": "take"})
     assert [file.name for file in folder.iterdir()] == ["cam.0000.mcap"]
     reader = McapReader(folder / "cam.0000.mcap")
     (color,) = [number for number, channel in reader.channels.items() if channel.topic == "color"]
