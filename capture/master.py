@@ -1,4 +1,4 @@
-"""The operator's process: one take, many takes from one desk, or a take that another master left behind."""
+"""One take, or a take that another master left behind; operate.py makes many from one desk."""
 
 import platform
 import time

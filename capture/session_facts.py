@@ -1,4 +1,4 @@
-"""What `mavfer check-session` knows of a session, as values: gathered here, shown by session_commands.py."""
+"""What `mavfer check-session` knows of a session, as values: gathered here, shown by commands/sessions.py."""
 
 import math
 from collections.abc import Callable
