@@ -357,7 +357,7 @@ class Take:
             n_ticks = plan.nearest_tick(monotonic_ns()) + 1
         self._record = self._record.model_copy(update={"plan": plan.cut(n_ticks)})
         n_ticks = self._record.plan.n_ticks
-        self._crew.end_take(self._record.id, n_ticks)
+        self._crew.end_take(self._record.id, max(1, n_ticks))  # 0 is for a take that never began
         self._show("closing")
         body = {"session": self._record.id, "n_ticks": n_ticks}
         at_work = [member.name for member in self._crew.members() if not member.finished]

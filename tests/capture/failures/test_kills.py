@@ -208,12 +208,12 @@ def test_a_recorder_that_is_stopped_for_longer_than_its_driver_keeps_frames_coun
     tmp_path, operator_of
 ):
     rig = Rig.model_validate({"recorders": {"thermal": {"camera": "simulated_a65"}}, "keep": "all"})
-    operator = operator_of(tmp_path / "take", rig, seconds=6)
-    (recorder,) = operator.until(lambda status: status.tick >= 3).recorders
+    operator = operator_of(tmp_path / "take", rig, seconds=5)
+    (recorder,) = operator.until(lambda status: status.tick >= 1).recorders
     stopped_s = time.monotonic()
     os.kill(recorder.pid, signal.SIGSTOP)
     try:
-        operator.until(lambda status: status.now_ns / 1e9 - stopped_s > 4)
+        operator.until(lambda status: status.now_ns / 1e9 - stopped_s > 3.6)
     finally:
         os.kill(recorder.pid, signal.SIGCONT)
     operator.until(lambda status: "lost (sensor)" in " ".join(status.problems))
@@ -222,9 +222,9 @@ def test_a_recorder_that_is_stopped_for_longer_than_its_driver_keeps_frames_coun
     session = open_session(report.path)
     ids = session.index(Stream.THERMAL).frame_id
     assert report.frames_kept == {"thermal": len(ids)}
-    assert 20 <= report.n_lost <= 60  # 4 s at 30 frames a second, less the 90 that the driver keeps
+    assert report.frames_lost["thermal"]["sensor"] >= 5  # 3.6 s at 30 a second; the driver keeps 90
     assert len(ids) + report.n_lost == ids[-1] - ids[0] + 1
-    assert len(ids) + report.n_lost in (179, 180, 181)
+    assert len(ids) + report.n_lost in (149, 150, 151)
 
 
 def test_a_camera_that_hangs_is_seen_within_two_seconds_and_given_up_and_opened_anew(tmp_path, lab):

@@ -191,7 +191,7 @@ def test_ten_thousand_malformed_messages_on_every_socket_of_a_master_change_noth
 ):
     lab.rig(recorders={"cam": {"camera": "video", "path": str(long_film)}})
     recorder = lab.start()
-    master = master_of(tmp_path / "take", lab.file, 14)
+    master = master_of(tmp_path / "take", lab.file, 11)
     master.until(lambda status: status["tick"] >= 5)
     contact = find_master(tmp_path / "take")
     flood_master(lab.port, contact.address, seed=100)
@@ -204,13 +204,13 @@ def test_ten_thousand_malformed_messages_on_every_socket_of_a_master_change_noth
     assert seen["state"] == "recording", "the take was too short for so many messages"
     report = master.outcome()
     assert (report["error"], report["state"], report["complaints"]) == ("", "complete", [])
-    assert (report["frames_kept"], report["frames_lost"]) == ({"cam": 140}, {"cam": {}})
+    assert (report["frames_kept"], report["frames_lost"]) == ({"cam": 110}, {"cam": {}})
     session = take_home(report)
     assert synchronize(session).report.problems == ()
     (told,) = [event["text"] for event in session.events("master") if event["kind"] == "malformed"]
     assert told.endswith("messages to the master were malformed and had no effect")
     assert int(told.split()[0]) > N_MESSAGES
-    assert len(session.pings("cam")) > 30
+    assert len(session.pings("cam")) > 24
     assert recorder.process.poll() is None
     assert not any("turned" in line or "error" in line for line in recorder.lines)
 

@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import zmq
 
+from mavfer.capture.desk import Stop
 from mavfer.capture.keys import make_keys
 from mavfer.capture.link import MasterLink, RecorderLink
 from mavfer.capture.messages import Hello, Report
@@ -287,38 +289,39 @@ def mixed_keys(lab):
     return mixed.name
 
 
-@pytest.mark.parametrize(
-    ("keys_of", "here", "there"),
-    [
-        (mixed_keys, "refused a peer with the unknown key", "does not know this recorder's key"),
-        (
-            lambda _: "strange-keys",
-            "refused a peer that wants a master with another key",
-            "has another key than master.pub",
-        ),
-    ],
-    ids=["its own", "and the master's"],
-)
-def test_a_recorder_with_a_strange_key_has_no_effect_on_a_take_and_both_sides_say_why(
-    keyed, tmp_path, operator_of, keys_of, here, there
+def test_recorders_with_strange_keys_have_no_effect_on_a_take_and_both_sides_say_why(
+    keyed, tmp_path, operator_of
 ):
     keyed.lab.start()
-    operator = operator_of(tmp_path / "take", keyed.rig, seconds=5)
+    operator = operator_of(tmp_path / "take", keyed.rig, seconds=50)
     operator.until(lambda status: status.state == "recording")
-    keyed.lab.file = keyed.file_for("stranger", keys_of(keyed.lab))
-    stranger = keyed.lab.start()
-    stranger.until_said(there)
-    operator.until(lambda status: here in status.notice)
-    report = operator.outcome()
-    assert not isinstance(report, BaseException), report
-    assert (report.state, report.frames_kept, report.n_lost) == ("complete", {"cam": 50}, 0)
-    assert stranger.process.poll() is None
-    assert not any("joined" in line for line in stranger.lines)
+    whys = (
+        (mixed_keys(keyed.lab), "does not know this recorder's key", "refused a peer with the unknown key"),
+        ("strange-keys", "has another key than master.pub", "that wants a master with another key"),
+    )
+    for keys, there, here in whys:
+        keyed.lab.file = keyed.file_for("stranger", keys)
+        stranger = keyed.lab.start()
+        stranger.until_said(there)
+        operator.until(lambda status, here=here: here in status.notice)
+        assert not any("joined" in line for line in stranger.lines)
+        assert stranger.process.poll() is None
+    report = stopped(operator)
     events = open_session_at_home(report).events("master")
     told = [event["text"] for event in events if event["kind"] == "refused"]
-    assert told
-    assert all(here in line or "broke off" in line for line in told)
+    for _, _, here in whys:
+        assert any(here in line for line in told)
     assert not any("\n" in line for line in told)
+
+
+def stopped(operator):
+    """Stop a take; see that it went on until then and has a frame for every tick."""
+    operator.desk.ask(Stop())
+    report = operator.outcome()
+    assert not isinstance(report, BaseException), report
+    assert (report.state, report.complaints, report.n_lost) == ("stopped", (), 0)
+    assert report.frames_kept == {"cam": report.n_ticks}
+    return report
 
 
 def started(lab):
@@ -360,7 +363,7 @@ def test_a_recorder_that_no_master_knew_joins_once_its_key_is_known(keyed, tmp_p
 
 def test_a_peer_without_keys_is_not_heard_and_not_answered(keyed, tmp_path, operator_of):
     keyed.lab.start()
-    operator = operator_of(tmp_path / "take", keyed.rig, seconds=4)
+    operator = operator_of(tmp_path / "take", keyed.rig, seconds=50)
     operator.until(lambda status: status.state == "recording")
     hello = Hello(pid=1, host="there", version="1", boot_id="x", state="waiting").model_dump()
     bare = RecorderLink("cam.00000000", master=f"tcp://127.0.0.1:{keyed.lab.port}")
@@ -372,16 +375,15 @@ def test_a_peer_without_keys_is_not_heard_and_not_answered(keyed, tmp_path, oper
         told = ("refused a peer that uses no keys", "a peer broke off before it showed a key")
         operator.until(lambda status: any(words in status.notice for words in told))
         assert not bare.send(Report(kind="hello", body=hello))
-        pings.send(bytes(16))
+        with suppress(zmq.Again):  # as long as it tries to connect a message may wait, then not even that
+            pings.send(bytes(16), zmq.NOBLOCK)
         status.send_multipart([b"status", b"cam.00000000", b'{"state": "finished"}'])
         assert bare.receive(1.0) is None
         assert not pings.poll(100)
-        report = operator.outcome()
     finally:
         bare.close()
         context.destroy(linger=0)
-    assert not isinstance(report, BaseException), report
-    assert (report.state, report.n_lost) == ("complete", 0)
+    report = stopped(operator)
     kinds = [event["kind"] for event in open_session_at_home(report).events("master")]
     assert "malformed" not in kinds
 

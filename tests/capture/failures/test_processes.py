@@ -14,11 +14,13 @@ import psutil
 import pytest
 
 from mavfer.capture.clock import boot_id
+from mavfer.capture.desk import Stop
 from mavfer.capture.link import MasterLink
 from mavfer.capture.mcap_reader import McapReader
 from mavfer.capture.messages import Beat, Command, Report
 from mavfer.capture.rig import Rig
 from mavfer.capture.session import open_session
+from mavfer.capture.streams import Stream
 from mavfer.capture.synchronize import synchronize
 from mavfer.capture.take_report import TakeReport
 from mavfer.errors import RecordError
@@ -251,6 +253,21 @@ def test_a_command_that_comes_twice_is_done_once_and_acknowledged_twice(lab, han
     assert (reader.rows["channel"] == color).sum() == ended.kept
     assert reader.intact()
     reader.close()
+
+
+def test_a_take_that_is_stopped_before_its_first_tick_ends_in_order_without_a_frame(
+    tmp_path, lab, operator_of
+):
+    rig = lab.rig()
+    lab.start()
+    operator = operator_of(tmp_path / "take", rig, seconds=60)
+    begun = operator.until(lambda status: status.state == "recording")
+    operator.desk.ask(Stop())
+    report = operator.outcome()
+    assert begun.elapsed_s < 0
+    assert isinstance(report, TakeReport), report
+    assert (report.state, report.n_ticks, report.frames_kept) == ("stopped", 0, {"cam": 0})
+    assert len(bring_home(report).index(Stream.COLOR)) == 0
 
 
 @pytest.fixture(scope="module")
