@@ -79,8 +79,9 @@ def test_a_sensor_three_times_as_fast_as_the_plan_fills_every_tick_once():
 
 
 def test_a_plan_cut_while_frames_come_keeps_nothing_after_the_cut():
-    keeper = NearestPerTick(Plan(first_tick_ns=0, fps=10, n_ticks=50))
+    plan = Plan(first_tick_ns=0, fps=10, n_ticks=50)
+    keeper = NearestPerTick(plan)
     kept = [frame.tick for i in range(6) for frame in keeper.push(i * 100_000_000, i)]
-    keeper.cut(4)
+    keeper.retime(plan.cut(4))
     kept += [frame.tick for i in range(6, 9) for frame in keeper.push(i * 100_000_000, i)]
     assert [*kept, *(frame.tick for frame in keeper.flush())] == [0, 1, 2, 3, 4]
