@@ -500,7 +500,7 @@ WITHOUT = """
 import sys
 sys.modules["pylsl"] = None
 from mavfer.capture.lsl.publisher import LslSettings, load_pylsl
-from mavfer.capture import lsl_offsets, lsl_recorder
+from mavfer.capture.lsl import offsets, recorder
 assert LslSettings(publish=True).wanted
 load_pylsl()
 """

@@ -67,8 +67,7 @@ def test_takes_follow_each_other_without_anything_being_started_anew(tmp_path, r
     operator = Operator(tmp_path, rig, seconds=0.5)
     pids = set()
     for subject in ("S01", "S01", "S02"):
-        operator.wait(lambda status: status.can_start)
-        pids |= recorders()
+        pids.add(operator.wait(lambda status: status.can_start).recorders[0].pid)
         operator.desk.ask(Start(subject=subject, notes=f"of {subject}"))
         operator.wait(lambda status: status.state == "recording")
     operator.wait(lambda status: status.can_start and "S02-001 complete" in status.notice)

@@ -28,10 +28,20 @@ TAKE = TakeStatus(
     skew_ms=1.2,
     recorders=(
         RecorderStatus(
-            "kinect", state="recording", grabbed=1240, kept=1234, bytes_per_s=1e6, disk_free_bytes=10**10
+            "kinect",
+            state="recording",
+            n_pings=8,
+            grabbed=1240,
+            kept=1234,
+            bytes_per_s=1e6,
+            disk_free_bytes=10**10,
         ),
         RecorderStatus(
-            "thermal", state="recording", lost={"queue full": 14}, health={"sensor_temperature_c": 41.3}
+            "thermal",
+            state="recording",
+            n_pings=8,
+            lost={"queue full": 14},
+            health={"sensor_temperature_c": 41.3},
         ),
     ),
     markers=(Marker(1000 * S_NS - 93 * S_NS, "video 1 starts"), Marker(990 * S_NS, "[red]x[/]", "lsl")),
