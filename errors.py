@@ -25,6 +25,10 @@ class CameraError(MavferError):
     """A camera is absent, busy, or stopped delivering frames."""
 
 
+class CameraGone(CameraError):
+    """A camera has gone away while it streamed, and is being looked for: unplugged, switched off, silent."""
+
+
 class CameraEnded(CameraError):
     """A camera has delivered all that it ever will, as a video file at its end."""
 

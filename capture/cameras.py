@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 from ..errors import ConfigError
-from .camera import Camera, Capture
+from .camera import Camera, Capture, ClockReading
 from .clock import Clock, MonotonicClock, SkewedClock, VirtualClock
+from .flir_settings import FlirSettings
+from .kinect_v2.settings import KinectSettings
 from .now import monotonic_ns
 from .rig import RecorderSettings, Rig
 from .streams import Frame, StreamSpec
+from .webcam_settings import WebcamSettings
 
 
 def make_camera(
@@ -23,6 +26,24 @@ def make_camera(
         if settings.path is None:
             raise ConfigError('camera = "video" needs a path')
         return VideoCamera(settings.path, clock=clock)
+    if settings.camera == "kinect_v2":
+        from .kinect_v2.drivers import make_kinect
+
+        return make_kinect(settings.kinect_v2 or KinectSettings(), clock=clock)
+    if settings.camera == "flir_a65":
+        from .flir_a65 import FlirA65
+
+        return FlirA65(settings.flir_a65 or FlirSettings(), clock=clock)
+    if settings.camera == "webcam":
+        from .webcam import WebcamCamera
+
+        return WebcamCamera(settings.webcam or WebcamSettings(), clock=clock)
+    if settings.camera == "replay":
+        from .replay import ReplayCamera
+
+        if settings.replay is None:
+            raise ConfigError('camera = "replay" wants a table "replay" with the session')
+        return ReplayCamera(settings.replay, clock=clock)
     from .simulated.cameras import SimulatedA65, SimulatedKinect
 
     kind = SimulatedKinect if settings.camera == "simulated_kinect" else SimulatedA65
@@ -87,6 +108,21 @@ class SkewedCamera:
     def health(self) -> dict[str, float]:
         """Return what the camera tells of itself."""
         return self._camera.health()
+
+    def notices(self) -> tuple[str, ...]:
+        """Return what is wrong with the camera."""
+        return self._camera.notices()
+
+    def documents(self) -> dict[str, str]:
+        """Return the camera's documents."""
+        return self._camera.documents()
+
+    def clock_readings(self) -> tuple[ClockReading, ...]:
+        """Return the camera's clock beside the wrong one."""
+        return tuple(
+            replace(one, before_ns=self._clock.at(one.before_ns), after_ns=self._clock.at(one.after_ns))
+            for one in self._camera.clock_readings()
+        )
 
     def close(self) -> None:
         """Close the camera."""

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..errors import CameraEnded, MavferError
+from ..errors import CameraEnded, CameraGone, MavferError
 from .camera import Camera, Capture
 from .clock import Clock
 from .complaints import Complaints
 from .device_clock import ClockStep, DeviceClock
+from .payload import EVENTS
 from .preview import Previewer
 from .session_writer import SessionWriter
 from .trigger import Kept, NearestPerTick, Plan
@@ -112,6 +113,8 @@ class Drain:
         self._abandoned = threading.Event()
         lead_s = (plan.first_tick_ns - clock.now_ns()) / 1e9
         self._grabbed_at_s = time.monotonic() + max(0.0, lead_s)  # no camera is late before the first tick
+        self._answered_at_s = self._grabbed_at_s
+        self._gone_at_s: float | None = None
         self._lag_s: float | None = None
         self._patience_s = 0.0
         self._grabber = threading.Thread(target=self._run, args=(self._grab_all,), name="grab", daemon=True)
@@ -123,6 +126,11 @@ class Drain:
     def silent_s(self) -> float:
         """Seconds since the camera last delivered, or should have begun to."""
         return max(0.0, time.monotonic() - self._grabbed_at_s)
+
+    @property
+    def hung_s(self) -> float:
+        """Seconds since the camera last delivered or told that it is gone and looked for."""
+        return max(0.0, time.monotonic() - self._answered_at_s)
 
     @property
     def abandoned(self) -> bool:
@@ -186,13 +194,15 @@ class Drain:
                 continue
             if self._abandoned.is_set():  # it came back too late
                 break
-            self._grabbed_at_s = time.monotonic()
+            self._see_return()
+            self._grabbed_at_s = self._answered_at_s = time.monotonic()
             self.counters.grabbed += 1
             plan = self._plan  # `cut` may replace it at any time
             keeper.retime(plan)
             t_ns = self._device_clock.host_ns(
                 capture.device_time_ns, capture.host_time_ns, frame_id=capture.frame_id
             )
+            t_ns -= capture.transport_ns
             self._see_stall(t_ns)
             in_plan = 0 <= plan.nearest_tick(t_ns) < plan.n_ticks
             if last is not None and (n_absent := _absent_in_plan(plan, last, (capture.frame_id, t_ns))):
@@ -213,7 +223,9 @@ class Drain:
         if self._timeline_ns() > self._plan.end_ns:
             self.complaints.add(_told(error))
             return True
-        if isinstance(error, CameraEnded) or self.silent_s > CAMERA_HUNG_S:
+        if isinstance(error, CameraGone):
+            self._see_gone(error)
+        if isinstance(error, CameraEnded) or self.hung_s > CAMERA_HUNG_S:
             self.cut_short = True
             self.complaints.add(_told(error))
             if not isinstance(error, CameraEnded):
@@ -221,6 +233,22 @@ class Drain:
             return True
         self._abandoned.wait(RETRY_S)
         return False
+
+    def _see_gone(self, error: CameraGone) -> None:
+        """Tell once that the camera is gone; it may come back until the plan's end."""
+        self._answered_at_s = time.monotonic()
+        if self._gone_at_s is None:
+            self._gone_at_s = self._grabbed_at_s
+            self.complaints.add(str(error))
+            self._tell_event("camera", str(error))
+
+    def _see_return(self) -> None:
+        """Tell that a camera that was gone delivers again."""
+        if self._gone_at_s is not None:
+            text = f"the camera is back after {time.monotonic() - self._gone_at_s:.1f} s"
+            self._gone_at_s = None
+            self.complaints.add(text)
+            self._tell_event("camera", text)
 
     def _next(self) -> Capture | None:
         """Return the next frame to store, or None when the camera is done with and the queue is empty."""
@@ -281,6 +309,13 @@ class Drain:
         except Exception as error:  # a frame that a driver cannot decode must not end the take
             self.counters.lose("camera")
             self.complaints.add(_told(error))
+
+    def _tell_event(self, kind: str, text: str) -> None:
+        now_ns = self._clock.now_ns()
+        try:
+            self._writer.add_table(EVENTS, {"t_ns": now_ns, "kind": kind, "text": text}, now_ns=now_ns)
+        except OSError as error:
+            self.complaints.add(f"cannot write: {error.strerror or error}")
 
     def _tell(self, now_ns: int) -> None:
         try:

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from .clock import ping_offsets
 from .frame_times import frame_times
-from .payload import CLOCK, decode_json
+from .payload import CLOCK, CLOCK_READINGS, decode_json
 from .ping_pieces import ClockPiece, clock_pieces
 from .placing import place_frames
 from .session import FrameIndex, Session, SessionRecord
 from .streams import Stream
+from .transport import without_transport
 
 STAMPS = ("t0_ns", "t1_ns", "t2_ns", "t3_ns")
+READING = ("device_ns", "before_ns", "after_ns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,14 @@ class Epoch:
     pings : (N, 4) int64, those that measure the clock of the plan
     n_foreign : pings that measure another epoch of the master's clock
     frames : by stream, in order of storage
+    readings : (M, 3) int64, the camera's clock beside the recorder's, see `Session.clock_readings`
     """
 
     boot_id: str
     pings: NDArray[np.int64]
     n_foreign: int
     frames: dict[Stream, FrameIndex]
+    readings: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class ClockReport:
     n_epochs : boots of the recorder's machine
     steps_s : by how much the recorder's clock jumped, each time, as pings or frames show it
     n_restarts : how often the sensor's clock began anew
+    transport_ms : from exposure to arrival at the least, by readings of the camera's clock; it is taken
+        out of the frames' times
     """
 
     n_pings: int
@@ -64,6 +70,7 @@ class ClockReport:
     n_epochs: int
     steps_s: tuple[float, ...]
     n_restarts: int
+    transport_ms: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,8 @@ def read_epochs(session: Session, recorder: str) -> tuple[Epoch, ...]:
     if not boot_ids:
         empty = np.empty(0, np.int64)
         frames = dict.fromkeys(record.recorders[recorder].streams, FrameIndex(empty, empty, empty))
-        return (Epoch(record.recorders[recorder].boot_id, empty.reshape(-1, 4), 0, frames),)
+        boot_id = record.recorders[recorder].boot_id
+        return (Epoch(boot_id, empty.reshape(-1, 4), 0, frames, empty.reshape(-1, 3)),)
     starts = [i for i, boot_id in enumerate(boot_ids) if i == 0 or boot_id != boot_ids[i - 1]]
     epochs = []
     for start, stop in zip(starts, [*starts[1:], len(boot_ids)], strict=True):
@@ -103,15 +111,22 @@ def read_epochs(session: Session, recorder: str) -> tuple[Epoch, ...]:
             rows = np.concatenate(parts)
             times = (rows[name].astype(np.int64) for name in ("sequence", "publish_ns", "log_ns"))
             frames[stream] = FrameIndex(*times)
-        tables = [
-            decode_json(reader.payload(row))
-            for reader, rows in session._messages(recorder, CLOCK.topic)[start:stop]
-            for row in rows
-        ]
+        tables = _tables(session, recorder, CLOCK.topic, slice(start, stop))
         mine = [table for table in tables if _measures_plan(table, record)]
         pings = np.array([[table[key] for key in STAMPS] for table in mine], np.int64).reshape(-1, 4)
-        epochs.append(Epoch(boot_ids[start], pings, len(tables) - len(mine), frames))
+        read = _tables(session, recorder, CLOCK_READINGS.topic, slice(start, stop))
+        readings = np.array([[table[key] for key in READING] for table in read], np.int64).reshape(-1, 3)
+        epochs.append(Epoch(boot_ids[start], pings, len(tables) - len(mine), frames, readings))
     return tuple(epochs)
+
+
+def _tables(session: Session, recorder: str, topic: str, files: slice) -> list[dict]:
+    """Return the JSON messages of one topic in some of a recorder's files."""
+    return [
+        decode_json(reader.payload(row))
+        for reader, rows in session._messages(recorder, topic)[files]
+        for row in rows
+    ]
 
 
 def recorder_times(session: Session, recorder: str) -> RecorderTimes:
@@ -149,6 +164,7 @@ class _PlacedEpoch:
     pieces: tuple[ClockPiece, ...]
     steps_s: tuple[float, ...]
     n_restarts: int
+    transport_ms: float
     problems: tuple[str, ...]
 
 
@@ -161,15 +177,16 @@ def _place_epoch(epoch: Epoch, record: SessionRecord) -> _PlacedEpoch:
         problems |= dict.fromkeys(_unmeasured(epoch, n_frames, record))
         tied = not _other_boot(epoch, record)
     steps_s = tuple(piece.step_ns / 1e9 for piece in pieces[1:])
-    n_restarts = 0
+    n_restarts, transport_ms = 0, math.nan
     master_ns = {}
     for stream, frames in epoch.frames.items():
         times = frame_times(frames.device_time_ns, frames.host_time_ns, frame_id=frames.frame_id)
+        times, transport_ms = without_transport(times, frames.device_time_ns, epoch.readings)
         master_ns[stream], doubts = place_frames(times, pieces)
         problems |= dict.fromkeys(doubts)
         steps_s = steps_s or tuple(step.step_ns / 1e9 for step in times.host_steps)
         n_restarts = max(n_restarts, len(times.steps) - len(times.host_steps))
-    return _PlacedEpoch(master_ns, tied, pieces, steps_s, n_restarts, tuple(problems))
+    return _PlacedEpoch(master_ns, tied, pieces, steps_s, n_restarts, transport_ms, tuple(problems))
 
 
 def _report(epochs: tuple[Epoch, ...], placed: list[_PlacedEpoch]) -> ClockReport:
@@ -186,6 +203,7 @@ def _report(epochs: tuple[Epoch, ...], placed: list[_PlacedEpoch]) -> ClockRepor
         n_epochs=len(epochs),
         steps_s=tuple(step_s for one in placed for step_s in one.steps_s),
         n_restarts=sum(one.n_restarts for one in placed),
+        transport_ms=next((one.transport_ms for one in placed if one.transport_ms > 0), math.nan),
     )
 
 

@@ -55,6 +55,12 @@ COUNTERS = Channel(id=103, topic="counters", message_encoding="json")
 
 EVENTS = Channel(id=104, topic="events", message_encoding="json")
 """What went wrong or changed, when: t_ns (of the recorder's clock), kind, text."""
+FLAGS = Channel(id=106, topic="flags", message_encoding="json")
+"""What cameras say of single frames: stream, frame_id, flags (see camera.Capture)."""
+DOCUMENTS = Channel(id=107, topic="documents", message_encoding="json")
+"""Texts that belong to the recording, such as a camera's own description of its settings: name, text."""
+CLOCK_READINGS = Channel(id=108, topic="clock_readings", message_encoding="json")
+"""The camera's clock read beside the host's: device_ns, before_ns, after_ns (see camera.ClockReading)."""
 MARKERS = Channel(id=105, topic="markers", message_encoding="json")
 """Moments that somebody named, in the master's file: t_ns (of the master's clock), label, source."""
 

@@ -79,6 +79,7 @@ class Recorder:
         self._heard_s = time.monotonic()
         self._state = "waiting"
         self._health: dict[str, float] = {}
+        self._notices: tuple[str, ...] = ()
         self._answers: dict[int, Report] = {}
         self._told_to_quit = False
         self._terminated = False
@@ -199,7 +200,7 @@ class Recorder:
         own = self._own_rig.recorders[self._name]
         settings = rig.recorders[self._name]
         if self._stays:  # its own machine's paths; all else is the master's to say
-            settings = settings.model_copy(update={"path": own.path, "folder": own.folder, "skew": own.skew})
+            settings = settings.with_places_of(own)
             rig = rig.model_copy(update={"recorders": rig.recorders | {self._name: settings}})
         subject, seconds = str(body["subject"]), float(body["seconds"])
         scene = (rig.scene, subject, seconds) if settings.simulated else None
@@ -376,10 +377,15 @@ class Recorder:
         if self._sensor is None:
             return
         try:
-            told = self._sensor.camera.health().items()
+            camera = self._sensor.camera
+            told = camera.health().items()
             self._health = {str(key): float(value) for key, value in told if math.isfinite(value)}
+            self._notices = tuple(str(notice) for notice in camera.notices())
+            readings = camera.clock_readings()
         except Exception:  # a courtesy: whatever is wrong with it, recording goes on
-            self._health = {}
+            self._health, self._notices, readings = {}, (), ()
+        if self._take is not None:
+            self._take.hear_camera(self._notices, readings)
 
     def _close(self) -> None:
         """Leave everything in order: the take's files first."""
@@ -400,7 +406,7 @@ class Recorder:
     def _close_camera(self) -> None:
         if self._sensor is not None:
             self._sensor.close()
-            self._sensor, self._sensor_key, self._health = None, None, {}
+            self._sensor, self._sensor_key, self._health, self._notices = None, None, {}, ()
 
     def _hello(self) -> dict[str, Any]:
         return Hello(
@@ -418,6 +424,7 @@ class Recorder:
         complaints = (*(take.complaints if take is not None else ()),)
         if self._state == "open" and self._sensor is not None and self._sensor.complaint:
             complaints = (*complaints, self._sensor.complaint)
+        complaints = (*complaints, *self._notices)
         return Beat(
             state=self._state,  # type: ignore[arg-type]
             session=take.session if take is not None else "",

@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError
+from .camera import ClockReading
 from .clock import Clock
 from .complaints import Complaints
 from .disk import size_text
 from .drain import CAMERA_HUNG_S, GIVEN_UP, Counters, Drain
 from .now import monotonic_ns
-from .payload import EVENTS
+from .payload import CLOCK_READINGS, DOCUMENTS, EVENTS
 from .plan_clock import PlanClock, Stamps
 from .rig import RecorderSettings, Rig
 from .sensor import Sensor
@@ -59,6 +61,7 @@ class Recording:
         self._free_bytes = free_bytes
         self._complaints = Complaints()
         self._jumps_ns = 0
+        self._notices: tuple[str, ...] = ()
         self._drain: Drain | None = None
         self._plan: Plan | None = None
         self._began_s = 0.0
@@ -136,6 +139,9 @@ class Recording:
         master_boot_id = str(header.get("master_boot_id", ""))
         for stamps in self._pings.pings():
             self._writer.add_ping(*stamps, master_boot_id=master_boot_id)
+        now_ns = self._clock.now_ns()
+        for name, text in self._sensor.camera.documents().items():
+            self._writer.add_table(DOCUMENTS, {"name": name, "text": text}, now_ns=now_ns)
         self._began_s = time.monotonic()
         self._drain = Drain(
             self._sensor.camera,
@@ -167,11 +173,29 @@ class Recording:
             if self.running:
                 self._complaints.add(f"cannot write: {getattr(error, 'strerror', None) or error}")
 
+    def hear_camera(self, notices: tuple[str, ...], readings: tuple[ClockReading, ...]) -> None:
+        """Write down what the camera says is wrong, when that is new, and what was read of its clock."""
+        if self._drain is None or self.finished:
+            return
+        for notice in notices:
+            if notice not in self._notices:
+                self.tell("camera", notice)
+        for gone in self._notices:
+            if gone not in notices:
+                self.tell("camera", f"no longer: {gone}")
+        self._notices = notices
+        now_ns = self._clock.now_ns()
+        try:
+            for one in readings:
+                self._writer.add_table(CLOCK_READINGS, asdict(one), now_ns=now_ns)
+        except (OSError, ValueError) as error:
+            self._complaints.add(f"cannot write: {getattr(error, 'strerror', None) or error}")
+
     def look_after(self) -> None:
         """Keep the plan on time, give up a hanging camera, stop before the disk is full, close the files."""
         if self._drain is None or self.finished:
             return
-        if self._drain.silent_s > CAMERA_HUNG_S:
+        if self._drain.hung_s > CAMERA_HUNG_S:
             self._drain.abandon(GIVEN_UP)
         now_s = time.monotonic()
         if now_s - self._retimed_s > RETIME_EVERY_S:

@@ -7,24 +7,28 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from ..config import StrictModel, parse, read_toml
 from ..errors import ConfigError
+from .flir_settings import FlirSettings
+from .kinect_v2.settings import KinectSettings
 from .lsl.publisher import LslSettings
+from .replay_settings import ReplaySettings
 from .simulated.scene import SceneSettings
 from .streams import Stream
+from .webcam_settings import WebcamSettings
 
 RecorderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$")]
 RESERVED_NAMES = ("master",)
-
-
-STREAMS = {
-    "simulated_kinect": (Stream.COLOR, Stream.DEPTH, Stream.INFRARED),
-    "simulated_a65": (Stream.THERMAL,),
-    "video": (Stream.COLOR,),
-}
+CameraKind = Annotated[
+    Literal["simulated_kinect", "simulated_a65", "video", "webcam", "replay", "kinect_v2", "flir_a65"],
+    BeforeValidator(lambda kind: kind.replace("-", "_") if isinstance(kind, str) else kind),
+]
+"""What `camera = ` names; "flir-a65" is read as "flir_a65"."""
+TABLES = ("kinect_v2", "flir_a65", "webcam", "replay")
+"""The kinds that have a table of settings under their name."""
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
@@ -64,16 +68,22 @@ class RecorderSettings(StrictModel):
     host : the machine that the camera is plugged into
     spawn : on 127.0.0.1 the master starts the recorder itself, and it writes into the session's folder;
         false if it waits there as it would on another machine
-    camera : "simulated_kinect" and "simulated_a65" need no hardware; "video" plays a file as a color camera
+    camera : "kinect_v2" and "flir_a65" are the sensors; "simulated_kinect" and "simulated_a65" need no
+        hardware; "video" plays a file, "webcam" films, and "replay" plays a recorded session
     path : the file of a "video" camera, relative to the rig file
+    kinect_v2, flir_a65, webcam, replay : what only a camera of that kind has to be told
     folder : where a recorder that waits keeps its sessions; relative to where it was started
     queue_length : kept frames that may wait for the disk; one more and a frame is dropped and counted
     skew : a wrong clock to try out
     """
 
     host: Host = "127.0.0.1"
-    camera: Literal["simulated_kinect", "simulated_a65", "video"]
+    camera: CameraKind
     path: Path | None = None
+    kinect_v2: KinectSettings | None = None
+    flir_a65: FlirSettings | None = None
+    webcam: WebcamSettings | None = None
+    replay: ReplaySettings | None = None
     spawn: bool = True
     folder: Path = Path("sessions")
     queue_length: int = Field(default=32, ge=1, le=10_000)
@@ -83,14 +93,31 @@ class RecorderSettings(StrictModel):
     def _video_has_a_path(self) -> "RecorderSettings":
         if (self.camera == "video") != (self.path is not None):
             raise ValueError('camera = "video" needs a path, and no other camera takes one')
+        for kind in TABLES:
+            if kind != self.camera and getattr(self, kind) is not None:
+                raise ValueError(f"the table {kind!r} wants camera = {kind!r}, found {self.camera!r}")
+        if self.camera == "replay" and self.replay is None:
+            raise ValueError('camera = "replay" wants a table "replay" with the session, found none')
         if self.skew is not None and not self.simulated:
             raise ValueError("skew wants a simulated camera: no real clock is made wrong")
         return self
 
+    def with_places_of(self, own: "RecorderSettings") -> "RecorderSettings":
+        """Return these settings, but what names a file or a device of a machine as in `own`."""
+        changes: dict[str, object] = {"path": own.path, "folder": own.folder, "skew": own.skew}
+        for kind in TABLES:
+            if getattr(self, kind) is not None or getattr(own, kind) is not None:
+                changes[kind] = getattr(own, kind)
+        return self.model_copy(update=changes)
+
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """What the camera delivers."""
-        return STREAMS[self.camera]
+        """What the camera delivers; all streams where only the replayed session says."""
+        if self.camera in ("simulated_kinect", "kinect_v2"):
+            return (Stream.COLOR, Stream.DEPTH, Stream.INFRARED)
+        if self.camera in ("simulated_a65", "flir_a65"):
+            return (Stream.THERMAL,)
+        return (Stream.COLOR,) if self.camera in ("video", "webcam") else tuple(Stream)
 
     @property
     def spawned(self) -> bool:
@@ -186,19 +213,33 @@ def read_rig(path: Path) -> Rig:
         The file is missing, is no TOML, or a key in it is unknown or out of range.
     """
     rig = read_toml(path, Rig)
-    recorders = {}
-    for name, settings in rig.recorders.items():
-        if settings.path is None:
-            recorders[name] = settings
-            continue
-        if "\0" in str(settings.path):
-            raise ConfigError(f"recorders.{name}.path wants a path, found {str(settings.path)!r}: {path}")
-        file = (path.parent / settings.path).resolve()
-        if settings.spawned and not file.is_file():
-            raise ConfigError(f"recorders.{name}.path wants a video file, found none at {file}: {path}")
-        recorders[name] = settings.model_copy(update={"path": file})
+    recorders = {name: _placed(name, settings, path) for name, settings in rig.recorders.items()}
     keys = None if rig.keys is None else (path.parent / rig.keys).resolve()
     return rig.model_copy(update={"recorders": recorders, "keys": keys})
+
+
+def _placed(name: str, settings: RecorderSettings, rig_path: Path) -> RecorderSettings:
+    """Return a recorder's settings with the paths in them absolute, those of this machine looked at."""
+    changes: dict[str, object] = {}
+    if settings.path is not None:
+        file = _absolute(settings.path, f"recorders.{name}.path", rig_path)
+        if settings.spawned and not file.is_file():
+            raise ConfigError(f"recorders.{name}.path wants a video file, found none at {file}: {rig_path}")
+        changes["path"] = file
+    if settings.replay is not None:
+        folder = _absolute(settings.replay.session, f"recorders.{name}.replay.session", rig_path)
+        if settings.spawned and not folder.is_dir():
+            raise ConfigError(
+                f"recorders.{name}.replay.session wants a session folder, found none at {folder}: {rig_path}"
+            )
+        changes["replay"] = settings.replay.model_copy(update={"session": folder})
+    return settings.model_copy(update=changes) if changes else settings
+
+
+def _absolute(path: Path, key: str, rig_path: Path) -> Path:
+    if "\0" in str(path):
+        raise ConfigError(f"{key} wants a path, found {str(path)!r}: {rig_path}")
+    return (rig_path.parent / path).resolve()
 
 
 def parse_rig(text: str, *, where: str) -> Rig:

@@ -22,8 +22,11 @@ from .mcap_file import Channel
 from .mcap_reader import McapReader
 from .payload import (
     CLOCK,
+    CLOCK_READINGS,
     COUNTERS,
+    DOCUMENTS,
     EVENTS,
+    FLAGS,
     HEADER,
     MARKERS,
     codec_of_channel,
@@ -252,6 +255,25 @@ class Session:
             for table in self._tables(recorder, CLOCK)
         ]
         return np.array(stamps, np.int64).reshape(-1, 4)
+
+    def flags(self, stream: Stream) -> dict[int, tuple[str, ...]]:
+        """Return what the camera said of single frames of a stream, by frame id (see camera.Capture)."""
+        tables = self._tables(self.recorder_of(stream), FLAGS)
+        return {int(one["frame_id"]): tuple(one["flags"]) for one in tables if one["stream"] == stream}
+
+    def documents(self, recorder: str) -> dict[str, str]:
+        """Return the texts that a recorder's camera left with the recording, by file name."""
+        return {str(one["name"]): str(one["text"]) for one in self._tables(recorder, DOCUMENTS)}
+
+    def clock_readings(self, recorder: str) -> NDArray[np.int64]:
+        """Return the camera's clock beside the recorder's, (N, 3) int64 ns: the camera's, and the recorder's
+        before it was asked and after it had answered.
+        """
+        stamps = [
+            [table[key] for key in ("device_ns", "before_ns", "after_ns")]
+            for table in self._tables(recorder, CLOCK_READINGS)
+        ]
+        return np.array(stamps, np.int64).reshape(-1, 3)
 
     def counters(self, recorder: str) -> list[dict]:
         """Return the counters that a recorder stored once a second, oldest first."""

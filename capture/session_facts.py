@@ -1,8 +1,9 @@
 """What `mavfer check-session` knows of a session, as values: gathered here, shown by commands/sessions.py."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ class SessionFacts:
     record : None where it does not read
     report : None where the session does not open
     events : (recorder or "master", kind, text) as they were told while recording
+    flags : by stream, how many frames the camera flagged with which word
     n_markers : moments that were named
     lsl : the streams of Lab Streaming Layer that were recorded beside the cameras
     missing : files that are not in the folder, one line each
@@ -34,6 +36,7 @@ class SessionFacts:
     record: SessionRecord | None = None
     report: SyncReport | None = None
     events: tuple[tuple[str, str, str], ...] = ()
+    flags: dict[str, dict[str, int]] = field(default_factory=dict)
     n_markers: int = 0
     lsl: tuple[LslReport, ...] = ()
     missing: tuple[str, ...] = ()
@@ -65,7 +68,12 @@ class SessionFacts:
         if self.files is not None:
             facts["files"] = asdict(self.files)
         facts["lsl"] = [asdict(stream) for stream in self.lsl]
-        facts |= {"events": self.events, "n_markers": self.n_markers, "problems": self.problems}
+        facts |= {
+            "events": self.events,
+            "flags": self.flags,
+            "n_markers": self.n_markers,
+            "problems": self.problems,
+        }
         return _json_ready(facts)
 
 
@@ -83,11 +91,19 @@ def session_facts(
     try:
         session = open_session(path)
         report = synchronize(session).report
-        events, n_markers = _events(session), len(session.markers())
+        events, flags, n_markers = _events(session), _flags(session), len(session.markers())
         lsl = lsl_offsets(session)
     except MavferError as error:
         return SessionFacts(path, record, missing=missing, files=files, error=str(error))
-    return SessionFacts(path, record, report, events, n_markers, lsl, missing, files)
+    return SessionFacts(path, record, report, events, flags, n_markers, lsl, missing, files)
+
+
+def _flags(session: Session) -> dict[str, dict[str, int]]:
+    counts = {
+        stream.value: Counter(flag for flags in session.flags(stream).values() for flag in flags)
+        for stream in session.streams
+    }
+    return {stream: dict(sorted(count.items())) for stream, count in counts.items() if count}
 
 
 def _events(session: Session) -> tuple[tuple[str, str, str], ...]:

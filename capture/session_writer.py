@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .locking import is_locked
 from .mcap_file import Channel, McapWriter
-from .payload import CLOCK, COUNTERS, HEADER, Color, encode, encode_json, stream_channel
+from .payload import CLOCK, COUNTERS, FLAGS, HEADER, Color, encode, encode_json, stream_channel
 from .streams import Frame, StreamSpec
 
 SYNC_EVERY_S = 1.0
@@ -105,6 +105,9 @@ class SessionWriter:
                 publish_ns=frame.device_time_ns,
                 sequence=frame.frame_id,
             )
+            if frame.flags:
+                said = {"stream": frame.stream.value, "frame_id": frame.frame_id, "flags": list(frame.flags)}
+                self.add_table(FLAGS, said, now_ns=frame.host_time_ns)
 
     def add_ping(self, t0_ns: int, t1_ns: int, t2_ns: int, t3_ns: int, *, master_boot_id: str = "") -> None:
         """Write one ping exchange; its stamps are those of `Session.pings`, the epoch is the master's."""

@@ -55,6 +55,7 @@ class Frame:
     host_time_ns : int, the recording machine's monotonic clock when the frame arrived
     frame_id : int, the sensor's own counter; a gap in it is a lost frame
     encoded : the JPEG that the camera itself made, if it did; it is stored as it is, `pixels` may be empty
+    flags : what the camera says of this frame (see `Capture.flags`)
     """
 
     stream: Stream
@@ -63,6 +64,7 @@ class Frame:
     host_time_ns: int
     frame_id: int
     encoded: bytes | None = None
+    flags: tuple[str, ...] = ()
 
 
 def check_pixels(pixels: NDArray, spec: StreamSpec) -> None:

@@ -50,6 +50,7 @@ class Take:
     ----------
     record : the session's record as far as it is known before the cameras are open
     desk : where the take is shown and asked for marks and its end
+    previews : let the cameras show what they see, once they are opened
     last : no further take comes after it
     lab : Lab Streaming Layer, if the rig wants it
     """
@@ -62,7 +63,7 @@ class Take:
         *,
         desk: Desk,
         seconds: float,
-        previews: bool,
+        previews: bool = False,
         last: bool = True,
         lab: LabStreams | None = None,
         on_progress: OnProgress | None = None,
@@ -108,7 +109,7 @@ class Take:
         """
         self._show("starting")
         if self._lab is not None:
-            self._lab.require()
+            self._lab.require(self._crew.listen)
         answers = self.open()
         require_room_for(answers, rig=self._rig, seconds=self._seconds)
         place = Place(self._path, overwrite=overwrite)
@@ -187,7 +188,9 @@ class Take:
         self._crew.forget_take()
         answers = self._crew.command_all("open", bodies, timeout_s=OPEN_TIMEOUT_S, per_recorder=True)
         recorders = recorder_records(answers, settings)
-        self._record = self._record.model_copy(update={"recorders": recorders})
+        stand_ins = any(one.nodes.get("simulated") for one in recorders.values())
+        simulated = self._record.simulated or stand_ins
+        self._record = self._record.model_copy(update={"recorders": recorders, "simulated": simulated})
         return answers
 
     def _bodies(self) -> dict[str, dict[str, Any]]:
@@ -474,7 +477,7 @@ class Take:
         return (*written, *(self._lab.problems() if self._lab is not None else ()))
 
     def _write_truth(self) -> None:
-        if not self._record.simulated:
+        if not self._rig.is_simulated:
             return
         import numpy as np
 

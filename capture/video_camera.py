@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import CameraEnded, CameraError, MavferError, SessionError
-from .camera import Capture
+from .camera import Capture, ClockReading
 from .clock import Clock
 from .streams import Frame, Stream, StreamSpec
 from .video import Video, VideoPicture
@@ -72,6 +72,18 @@ class VideoCamera:
     def health(self) -> dict[str, float]:
         """A file tells nothing of itself."""
         return {}
+
+    def notices(self) -> tuple[str, ...]:
+        """Nothing is ever wrong with a file that opened."""
+        return ()
+
+    def documents(self) -> dict[str, str]:
+        """Nothing belongs to it but its pictures."""
+        return {}
+
+    def clock_readings(self) -> tuple[ClockReading, ...]:
+        """A file has no clock."""
+        return ()
 
     def close(self) -> None:
         """Let the file go."""

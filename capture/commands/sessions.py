@@ -105,10 +105,17 @@ def _print_facts(facts: SessionFacts, console: Console) -> None:
         if report.pair_skew_ms:
             console.print(_skew_table(report))
         console.print(_clock_table(report))
+        for name, clock in report.clocks.items():
+            if not math.isnan(clock.transport_ms):
+                line = f"{name}: frames arrive {clock.transport_ms:.1f} ms after exposure, which is taken out"
+                console.print(escape(line), soft_wrap=True)
     if facts.lsl:
         console.print(_lsl_table(facts.lsl))
     if facts.n_markers:
         console.print(f"{facts.n_markers} markers")
+    for stream, counts in facts.flags.items():
+        flagged = ", ".join(f"{n_frames} {flag}" for flag, n_frames in counts.items())
+        console.print(f"{stream} frames that the camera flagged: {flagged}")
     for name, kind, text in facts.events:
         console.print(escape(f"{name} told: {kind}: {text}"), soft_wrap=True)
     if facts.files is not None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import CameraError
-from ..camera import Capture
+from ..camera import Capture, ClockReading
 from ..clock import Clock
 from ..streams import A65_THERMAL, COLOR_1080P, KINECT_DEPTH, KINECT_INFRARED, Frame, StreamSpec
 from .scene import SceneSettings
@@ -89,6 +89,18 @@ class _Simulated(ABC):
     def health(self) -> dict[str, float]:
         """Return nothing: a Kinect v2 does not tell its temperature."""
         return {}
+
+    def notices(self) -> tuple[str, ...]:
+        """Return nothing: a simulated camera is always well."""
+        return ()
+
+    def documents(self) -> dict[str, str]:
+        """Return nothing: what calibration has to find is not told."""
+        return {}
+
+    def clock_readings(self) -> tuple[ClockReading, ...]:
+        """Return nothing: only the times of its frames tell of its clock."""
+        return ()
 
     def start(self, first_tick_ns: int) -> None:
         """Start streaming now; the scene's time 0 is `first_tick_ns` on the host's clock."""

@@ -1,3 +1,4 @@
+import re
 import threading
 from dataclasses import dataclass, field
 
@@ -8,10 +9,11 @@ from mavfer.capture.camera import Capture
 from mavfer.capture.clock import VirtualClock
 from mavfer.capture.drain import GIVEN_UP, Drain
 from mavfer.capture.mcap_reader import McapReader
+from mavfer.capture.payload import EVENTS, FLAGS, decode_json
 from mavfer.capture.session_writer import SessionWriter
 from mavfer.capture.streams import Frame, Stream, StreamSpec
 from mavfer.capture.trigger import Plan
-from mavfer.errors import CameraError
+from mavfer.errors import CameraError, CameraGone
 
 DEPTH = StreamSpec(Stream.DEPTH, (4, 5), "uint16", "mm")
 PLAN = Plan(first_tick_ns=10_000_000_000, fps=10, n_ticks=20)
@@ -28,6 +30,9 @@ class FakeSensor:
     late_ns: dict[int, int] = field(default_factory=dict)
     silent_after: int | None = None
     away: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
+    flagged: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    transport_ns: int = 0
     may_retrieve: threading.Event = field(default_factory=threading.Event)
     specs: tuple[StreamSpec, ...] = (DEPTH,)
     fps: float = 30.0
@@ -47,6 +52,8 @@ class FakeSensor:
             raise CameraError("no frame came")
         if self.n in self.away:
             raise CameraError("the link is down")
+        if self.n in self.gone:
+            raise CameraGone("the camera is unplugged")
         device_ns = round((self.n - 1000) * 1e9 / 30)
         host_ns = self.first_tick_ns + device_ns + self.late_ns.get(self.n, 0)
         self.clock.wait_until_ns(host_ns)
@@ -57,9 +64,10 @@ class FakeSensor:
             if number in self.broken:
                 raise CameraError("the packet was torn")
             pixels = np.full(DEPTH.shape, number, np.uint16)
-            return (Frame(Stream.DEPTH, pixels, device_ns + 10**12, host_ns, number),)
+            flags = self.flagged.get(number, ())
+            return (Frame(Stream.DEPTH, pixels, device_ns + 10**12, host_ns, number, flags=flags),)
 
-        return Capture(number, device_ns + 10**12, host_ns, retrieve)
+        return Capture(number, device_ns + 10**12, host_ns, retrieve, transport_ns=self.transport_ns)
 
     def nodes(self):
         return {}
@@ -103,6 +111,30 @@ def test_every_tick_gets_the_frame_nearest_to_it(drained):
     assert ids == [1000 + 3 * tick for tick in range(20)]
     assert (counters.kept, counters.lost, counters.tick, complaints) == (20, {}, 19, [])
     assert counters.grabbed >= 60
+
+
+def test_a_camera_that_is_gone_and_looked_for_is_not_given_up(drained, tmp_path, monkeypatch):
+    monkeypatch.setattr("mavfer.capture.drain.CAMERA_HUNG_S", 0.05)  # half of the time between two tries
+    counters, complaints, ids = drained(keep="all", gone=(1010, 1011, 1012))
+    assert ids == [*range(999, 1010), *range(1013, 1059)]
+    assert counters.lost == {"sensor": 3}
+    assert complaints[0] == "the camera is unplugged"
+    assert re.fullmatch(r"the camera is back after \d\.\d s", complaints[1])
+    reader = McapReader(tmp_path / "kinect.0000.mcap")
+    events = [decode_json(reader.payload(row)) for row in reader.rows[reader.rows["channel"] == EVENTS.id]]
+    assert [event["text"] for event in events] == complaints
+
+
+def test_a_frame_is_taken_for_the_tick_at_which_it_was_exposed(drained):
+    _, _, ids = drained(transport_ns=40_000_000)
+    assert ids == [1001 + 3 * tick for tick in range(20)]  # came 33 ms late, was exposed 7 ms early
+
+
+def test_what_a_camera_says_of_single_frames_stands_beside_them(drained, tmp_path):
+    drained(flagged={1003: ("nuc", "repeated"), 1004: ("repeated",)})
+    reader = McapReader(tmp_path / "kinect.0000.mcap")
+    told = [decode_json(reader.payload(row)) for row in reader.rows[reader.rows["channel"] == FLAGS.id]]
+    assert told == [{"stream": "depth", "frame_id": 1003, "flags": ["nuc", "repeated"]}]
 
 
 def test_keeping_all_keeps_every_frame_within_the_plan(drained):

@@ -31,7 +31,7 @@ def test_a_videos_path_is_relative_to_the_rig_file(tmp_path):
         ('fps = 0\n[recorders.a]\ncamera = "simulated_a65"\n', "fps: .*greater than 0 .found 0"),
         ('keep = "some"\n[recorders.a]\ncamera = "simulated_a65"\n', "keep: .*'nearest' or 'all'"),
         ('[recorders."a/b"]\ncamera = "simulated_a65"\n', "recorders.*pattern"),
-        ('[recorders.a]\ncamera = "webcam"\n', r"recorders\.a\.camera: .*simulated_kinect"),
+        ('[recorders.a]\ncamera = "telephone"\n', r"recorders\.a\.camera: .*simulated_kinect"),
         ('[recorders.a]\ncamera = "video"\n', "needs a path"),
         ('[recorders.a]\ncamera = "video"\npath = "no.mp4"\n', r"recorders\.a\.path wants a video file"),
         ('[recorders.a]\ncamera = "simulated_a65"\ntypo = 1\n', r"recorders\.a\.typo: Extra inputs"),

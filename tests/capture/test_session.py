@@ -1,10 +1,13 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from mcap.reader import make_reader
 
-from mavfer.capture.session import open_session, read_record, require_pseudonym
+from mavfer.capture.payload import CLOCK_READINGS, DOCUMENTS
+from mavfer.capture.session import open_session, read_record, require_pseudonym, write_record
+from mavfer.capture.session_facts import session_facts
 from mavfer.capture.session_writer import SessionWriter, being_written, file_name, recorder_files
 from mavfer.capture.streams import Stream
 from mavfer.errors import ConfigError, SessionError
@@ -45,6 +48,28 @@ def test_device_and_host_time_are_kept_apart(make_session, make_frame, small):
     with (path / "late.0000.mcap").open("rb") as stream:
         message = list(make_reader(stream).iter_messages())[-1][2]
     assert (message.log_time, message.publish_time, message.sequence) == (2**62, 17, 3)
+
+
+def test_what_a_camera_said_beside_its_frames_comes_back_with_the_session(make_session, make_frame, small):
+    path = make_session(n_ticks=2)
+    writer = SessionWriter(path, recorder="thermal", specs=(small.thermal,))
+    writer.begin({}, now_ns=0)
+    late = make_frame(small.thermal, 2, host_ns=10_200_000_000)
+    writer.append([replace(late, flags=("nuc", "repeated"))])
+    writer.add_table(DOCUMENTS, {"name": "genicam.xml", "text": "<a/>"}, now_ns=0)
+    writer.add_table(CLOCK_READINGS, {"device_ns": 5, "before_ns": 7, "after_ns": 9}, now_ns=9)
+    names = writer.finish()
+    record = read_record(path)
+    thermal = record.recorders["thermal"]
+    thermal = thermal.model_copy(update={"files": (*thermal.files, *names)})
+    recorders = record.recorders | {"thermal": thermal}
+    write_record(path, record.model_copy(update={"recorders": recorders}))
+    session = open_session(path)
+    assert session.flags(Stream.THERMAL) == {2: ("nuc", "repeated")}
+    assert session.flags(Stream.DEPTH) == {}
+    assert session.documents("thermal") == {"genicam.xml": "<a/>"}
+    assert session.clock_readings("thermal").tolist() == [[5, 7, 9]]
+    assert session_facts(path).flags == {"thermal": {"nuc": 1, "repeated": 1}}
 
 
 def test_a_session_goes_to_another_process_as_its_path(make_session):

@@ -1,0 +1,77 @@
+"""The camera's clock read beside the host's: frames are moved from their arrival back to their exposure."""
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mavfer.capture.frame_times import frame_times
+from mavfer.capture.transport import without_transport
+
+N = 300
+S = 1_000_000_000
+
+
+def camera(*, offset_s=0.0, drift_ppm=0.0, travel_ms=8.0, seed=0):
+    """Return exposures and arrivals on the host's clock and device times, at 30 frames a second, (N,) ns."""
+    rng = np.random.default_rng(seed)
+    exposed = 50 * S + np.arange(N) * S // 30
+    device = np.rint((exposed + offset_s * S) * (1 + drift_ppm * 1e-6)).astype(np.int64)
+    arrived = exposed + np.rint(travel_ms * 1e6 + rng.exponential(0.3e6, N)).astype(np.int64)
+    return exposed, device, arrived
+
+
+def readings_of(exposed, *, offset_s=0.0, drift_ppm=0.0, round_trip_ms=0.1):
+    """Return a reading of the camera's clock every second, (M, 3) ns."""
+    middle = np.arange(exposed[0], exposed[-1], S)
+    device = np.rint((middle + offset_s * S) * (1 + drift_ppm * 1e-6)).astype(np.int64)
+    half = round(round_trip_ms * 1e6 / 2)
+    return np.stack([device, middle - half, middle + half], axis=1)
+
+
+@given(st.floats(-1000, 1000), st.floats(-100, 100), st.floats(0.5, 60))
+def test_frames_are_placed_where_they_were_exposed_whatever_the_cameras_clock_reads(offset, drift, travel):
+    exposed, device, arrived = camera(offset_s=offset, drift_ppm=drift, travel_ms=travel)
+    times = frame_times(device, arrived, frame_id=np.arange(N))
+    readings = readings_of(exposed, offset_s=offset, drift_ppm=drift)
+    moved, travelled_ms = without_transport(times, device, readings)
+    assert np.abs(moved.host_ns - exposed).max() < 0.25e6
+    assert abs(travelled_ms - travel) < 0.25
+
+
+def test_without_readings_nothing_is_moved():
+    _, device, arrived = camera()
+    times = frame_times(device, arrived, frame_id=np.arange(N))
+    same, travelled_ms = without_transport(times, device, np.empty((0, 3), np.int64))
+    assert same is times
+    assert math.isnan(travelled_ms)
+
+
+def test_readings_of_another_clock_move_nothing():
+    exposed, device, arrived = camera()
+    times = frame_times(device, arrived, frame_id=np.arange(N))
+    same, travelled_ms = without_transport(times, device, readings_of(exposed, offset_s=40.0))
+    assert same is times
+    assert math.isnan(travelled_ms)
+
+
+def test_readings_that_are_minutes_away_move_nothing():
+    exposed, device, arrived = camera()
+    times = frame_times(device, arrived, frame_id=np.arange(N))
+    same, _ = without_transport(times, device, readings_of(exposed - 300 * S))
+    assert same is times
+
+
+def test_a_camera_that_was_switched_off_and_on_keeps_its_frames_where_they_were_exposed():
+    exposed, device, arrived = camera()
+    half = N // 2
+    device[half:] -= device[half] - 7 * S  # its clock began anew
+    readings = readings_of(exposed)
+    later = readings[:, 1] >= exposed[half]
+    readings[later, 0] -= exposed[half] - 7 * S
+    times = frame_times(device, arrived, frame_id=np.arange(N))
+    assert [step.who for step in times.steps] == ["device"]
+    moved, travelled_ms = without_transport(times, device, readings)
+    assert np.abs(moved.host_ns - exposed).max() < 0.5e6
+    assert abs(travelled_ms - 8) < 0.5
