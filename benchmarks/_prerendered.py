@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mavfer.capture.camera import Capture
+from mavfer.capture.camera import Capture, ClockReading
 from mavfer.capture.clock import Clock
 from mavfer.capture.streams import A65_THERMAL, COLOR_1080P, KINECT_DEPTH, KINECT_INFRARED, Frame, StreamSpec
 from mavfer.errors import CameraError
@@ -71,6 +71,18 @@ class Prerendered:
     def health(self) -> dict[str, float]:
         """Return nothing."""
         return {}
+
+    def notices(self) -> tuple[str, ...]:
+        """Return nothing."""
+        return ()
+
+    def documents(self) -> dict[str, str]:
+        """Return nothing."""
+        return {}
+
+    def clock_readings(self) -> tuple[ClockReading, ...]:
+        """Return nothing."""
+        return ()
 
     def close(self) -> None:
         """Do nothing."""
