@@ -27,6 +27,7 @@ def write_arrays(path: Path, selection: Selection, walk: Walk) -> None:
     - `color_tick` (N,) int64, -1 for none; `color_frame` (N,) int64, place in the stream's order of storage
     - `color_frame_id`, `color_device_time_ns`, `color_host_time_ns` (N,) int64, as stored
     - `color_readable` (N,) bool; the pixels of a damaged frame are 0
+    - `color_flags` (N,) str, what the camera said of the frame, such as "nuc repeated"
     - `color_unit` () str, such as "sRGB", "mm", "0.04 K"
 
     and `marker_time_s`, `marker_time_ns` (M,), `marker_label`, `marker_source` (M,) str. Costs little more
@@ -46,6 +47,7 @@ def write_arrays(path: Path, selection: Selection, walk: Walk) -> None:
                 "device_time_ns": frames.device_time_ns,
                 "host_time_ns": frames.host_time_ns,
                 "readable": readable,
+                "flags": frames.flags,
                 "unit": np.array(frames.spec.unit),
             }
             for key, column in columns.items():

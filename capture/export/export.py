@@ -16,7 +16,7 @@ from ..streams import Stream
 from .arrays import npz_bytes, write_arrays
 from .films import require_h264, write_video, write_videos
 from .frames import Selection, Walk, select
-from .images import FRAMES_NAME, png_of, write_frames, write_images, write_markers
+from .images import FRAMES_NAME, png_of, write_documents, write_frames, write_images, write_markers
 from .rerun_file import require_rerun, rrd_bytes, write_rrd
 
 
@@ -110,6 +110,7 @@ def export(
                 write_markers(folder, selection)
             else:
                 write_images(folder, selection, walk)
+            write_documents(folder, session)
     n_frames = {frames.stream: len(frames) - walk.n_left_out(frames) for frames in selection.streams}
     unplaced = tuple(
         f"{stream.value}: {n} frames that no clock ping ties to the session's time"

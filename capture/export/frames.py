@@ -33,6 +33,7 @@ class StreamFrames:
     time_ns : (N,) int64, since the session's first tick
     tick : (N,) int64, the tick that the frame belongs to, -1 for none
     n_bytes : (N,) int64, of the stored payloads
+    flags : (N,) str, what the camera said of each, words apart by a blank (see camera.Capture)
     """
 
     stream: Stream
@@ -45,6 +46,7 @@ class StreamFrames:
     time_ns: NDArray[np.int64]
     tick: NDArray[np.int64]
     n_bytes: NDArray[np.int64]
+    flags: NDArray[np.str_]
     _stored: "StoredStream"
 
     def __len__(self) -> int:
@@ -237,6 +239,7 @@ def select(
         number = np.argsort(time_ns, kind="stable")
         number = number[(time_ns[number] >= low_ns) & (time_ns[number] < high_ns) & placed[number]]
         index = session.index(stream)
+        said = session.flags(stream)
         all_ns.append(time_ns[placed])
         unplaced[stream] = int(np.sum(~placed))
         chosen.append(
@@ -251,6 +254,7 @@ def select(
                 time_ns[number],
                 tick[number],
                 (stored.column("end") - stored.column("payload"))[number],
+                np.array([" ".join(said.get(int(one), ())) for one in index.frame_id[number]], np.str_),
                 stored,
             )
         )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import OutputError
+from ..session import Session
 from .frames import Selection, StreamFrames, Walk
 
 FRAMES_NAME = "frames.csv"
@@ -22,6 +23,7 @@ COLUMNS = (
     "time_ns",
     "device_time_ns",
     "host_time_ns",
+    "flags",
     "file",
 )
 PNG_LEVEL = 1
@@ -66,6 +68,7 @@ def frame_row(frames: StreamFrames, i: int, file: str) -> tuple[object, ...]:
         int(frames.time_ns[i]),
         int(frames.device_time_ns[i]),
         int(frames.host_time_ns[i]),
+        str(frames.flags[i]),
         file,
     )
 
@@ -86,6 +89,15 @@ def write_markers(folder: Path, selection: Selection) -> None:
     if selection.markers:
         rows = [(f"{m.time_ns / 1e9:.6f}", m.time_ns, m.label, m.source) for m in selection.markers]
         write_table(folder / MARKERS_NAME, ("time_s", "time_ns", "label", "source"), rows)
+
+
+def write_documents(folder: Path, session: Session) -> None:
+    """Write the texts that cameras left with the recording, as `documents/RECORDER/NAME`; none, no folder."""
+    for recorder in session.record.recorders:
+        for name, text in session.documents(recorder).items():
+            path = folder / "documents" / recorder / Path(name).name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="")
 
 
 def write_table(path: Path, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:

@@ -13,8 +13,8 @@ from mavfer.capture.export.export import ExportFormat, export, require_room
 from mavfer.capture.export.frames import select
 from mavfer.capture.mcap_file import McapWriter
 from mavfer.capture.mcap_reader import McapReader
-from mavfer.capture.payload import MARKERS, decode, encode, stream_channel
-from mavfer.capture.session import MASTER, MasterRecord, open_session, write_record
+from mavfer.capture.payload import DOCUMENTS, FLAGS, MARKERS, decode, encode, stream_channel
+from mavfer.capture.session import MASTER, MasterRecord, open_session, read_record, write_record
 from mavfer.capture.session_writer import SessionWriter
 from mavfer.capture.streams import Frame, Stream
 from mavfer.errors import ConfigError, OutputError, SessionError
@@ -104,6 +104,30 @@ def test_pictures_are_the_stored_pixels_and_the_table_says_which(make_session, t
         str(f.relative_to(tmp_path / "pictures").as_posix()) for f in (tmp_path / "pictures").rglob("*.png")
     }
     assert named == found
+
+
+def test_what_a_camera_said_of_frames_and_left_with_them_is_exported(make_session, small, tmp_path):
+    path = make_session(n_ticks=4)
+    writer = SessionWriter(path, recorder="thermal", specs=(small.thermal,))
+    writer.begin({}, now_ns=0)
+    writer.add_table(FLAGS, {"stream": "thermal", "frame_id": 2, "flags": ["nuc", "repeated"]}, now_ns=0)
+    writer.add_table(DOCUMENTS, {"name": "../genicam.xml", "text": "<a/>\r\n"}, now_ns=0)
+    names = writer.finish()
+    record = read_record(path)
+    thermal = record.recorders["thermal"]
+    thermal = thermal.model_copy(update={"files": (*thermal.files, *names)})
+    write_record(path, record.model_copy(update={"recorders": record.recorders | {"thermal": thermal}}))
+    session = open_session(path)
+    export(session, out=tmp_path / "pictures", format=ExportFormat.PNG)
+    with (tmp_path / "pictures" / "frames.csv").open(encoding="utf-8", newline="") as file:
+        flags = {(row["stream"], int(row["frame_id"])): row["flags"] for row in csv.DictReader(file)}
+    assert {one for one, said in flags.items() if said} == {("thermal", 2)}
+    assert flags["thermal", 2] == "nuc repeated"
+    document = tmp_path / "pictures" / "documents" / "thermal" / "genicam.xml"
+    assert document.read_bytes() == b"<a/>\r\n"
+    export(session, out=tmp_path / "arrays.npz", format=ExportFormat.NPZ)
+    with np.load(tmp_path / "arrays.npz") as arrays:
+        assert arrays["thermal_flags"].tolist() == ["", "", "nuc repeated", ""]
 
 
 def test_markers_stand_on_the_session_s_time(make_session, tmp_path):
