@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .renderer import KinectView, ThermalView
 
 QUEUE_FRAMES = 90  # what the driver keeps for a slow reader: 3 s at 30 frames per second
+WARM_UP_S = 600.0
+"""Time constant with which the simulated A65 warms up: chosen, not measured; half an hour makes it warm."""
 FIRST_FRAME_ID = 20_000  # the number of the frame at the first tick; earlier ones count up to it
 
 
@@ -215,6 +217,7 @@ class SimulatedA65(_Simulated):
         timing = _timing(scene, subject, device=2, latency_s=0.006)
         super().__init__(scene, subject=subject, seconds=seconds, clock=clock, timing=timing)
         self._view: ThermalView | None = None
+        self._opened_ns = clock.now_ns()
 
     @property
     def specs(self) -> tuple[StreamSpec, ...]:
@@ -227,7 +230,7 @@ class SimulatedA65(_Simulated):
 
         view = ThermalView(self._scene, subject=self._subject, seconds=self._seconds)
         view.thermal(0.0, 0)
-        self._view = view
+        self._view, self._opened_ns = view, self._clock.now_ns()
 
     def nodes(self) -> dict[str, str | int | float | bool]:
         """Return driver, serial number and the GenICam settings of an A65 in linear temperature mode."""
@@ -241,8 +244,15 @@ class SimulatedA65(_Simulated):
         }
 
     def health(self) -> dict[str, float]:
-        """Return the temperature of housing and detector, as a warm A65 has them."""
-        return {"device_temperature_c": 36.4, "sensor_temperature_c": 33.1}
+        """Return the temperatures of housing and detector: they rise from the room's for half an hour."""
+        on_s = (self._clock.now_ns() - self._opened_ns) / 1e9
+        rng = np.random.default_rng([*self._seed, 17])
+        room_c, device_rise_c, sensor_rise_c = rng.uniform((20, 13, 10), (24, 16, 12))
+        warm = 1 - np.exp(-on_s / WARM_UP_S)
+        return {
+            "device_temperature_c": float(room_c + device_rise_c * warm),
+            "sensor_temperature_c": float(room_c + sensor_rise_c * warm),
+        }
 
     def close(self) -> None:
         """Stop streaming and forget the scene."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ...config import StrictModel
 
@@ -18,6 +18,8 @@ class SceneSettings(StrictModel):
     clock : "real" delivers frames at their own times, "virtual" as fast as they render
     fps : frames per second that each simulated sensor makes by itself
     board : inner corners across x down x side of one square
+    wire : the A65 is a GigE Vision device on loopback, filmed with the driver of the real one (Linux; wants a
+        GenTL producer, which `mavfer gentl build` makes)
     """
 
     target: Literal["face", "board"] = "face"
@@ -26,6 +28,14 @@ class SceneSettings(StrictModel):
     clock: Literal["real", "virtual"] = "real"
     fps: float = Field(default=30.0, ge=1.0, le=120.0)
     board: str = Field(default="9x6x25mm", pattern=r"^\d{1,2}x\d{1,2}x\d{1,4}(\.\d+)?mm$")
+
+    wire: bool = False
+
+    @model_validator(mode="after")
+    def _wire_is_real(self) -> "SceneSettings":
+        if self.wire and self.clock == "virtual":
+            raise ValueError('wire = true wants clock = "real": no wire is faster than time')
+        return self
 
     def board_size(self) -> tuple[int, int, float]:
         """Return inner corners across, inner corners down, and the side of a square in millimetres."""

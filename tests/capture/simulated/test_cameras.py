@@ -102,3 +102,22 @@ def test_nodes_name_the_device_and_tell_nothing_of_the_calibration():
         assert str(nodes["serial"]).startswith("SIM-")
         assert "simulated" in str(nodes["driver"])
         assert not [name for name in nodes if "focal" in name.lower() or "intrinsic" in name.lower()]
+
+
+def test_a_camera_that_was_just_opened_warms_up_ever_more_slowly_and_the_same_each_time():
+    (camera, clock), (again, same_clock) = opened(SimulatedA65), opened(SimulatedA65)
+    told = []
+    for minutes in (0, 10, 20, 30, 120):
+        for one in (clock, same_clock):
+            one.wait_until_ns(FIRST_TICK_NS + minutes * 60_000_000_000)
+        told.append(camera.health())
+        assert again.health() == told[-1]
+    for name in ("device_temperature_c", "sensor_temperature_c"):
+        temperature_c = np.array([one[name] for one in told])
+        rises = np.diff(temperature_c[:4])
+        assert 20 <= temperature_c[0] < 25 < temperature_c[-1] <= 40
+        assert np.all(rises > 0)
+        assert np.all(np.diff(rises) < 0)
+        assert temperature_c[-1] - temperature_c[3] < 1
+    other = SimulatedA65(SceneSettings(clock="virtual", seed=1), subject="S01", seconds=5.0, clock=clock)
+    assert other.health() != SimulatedA65(VIRTUAL, subject="S01", seconds=5.0, clock=clock).health()
