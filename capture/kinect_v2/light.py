@@ -1,0 +1,50 @@
+"""Whether the light is low: below some brightness a Kinect v2 exposes color for longer, 15 times a second.
+
+Known from libfreenect2's issues 141 and 898; depth that is paired with color then comes as seldom. Never seen
+with a sensor here.
+"""
+
+from collections import deque
+from itertools import pairwise
+
+from .driver import PERIOD_NS
+
+INTERVALS = 15
+"""Half a second of them, in good light, is looked at."""
+LEAST_INTERVALS = 7
+SLOW_PERIODS = (1.5, 2.5)
+NOTICE = (
+    "the light is low: color runs at 15 frames a second, not 30; put more light on the face "
+    "(a Kinect on a slow USB controller looks alike)"
+)
+
+
+class ColorRate:
+    """How often new color pictures come, by the sensor's clock."""
+
+    def __init__(self) -> None:
+        self.low_light = False
+        """Whether color comes at half its rate: most of the last intervals are of two periods."""
+        self.frames_per_s = 0.0
+        """New color pictures per second over the last half to whole second; 0 while it is not known."""
+        self._times: deque[int] = deque(maxlen=INTERVALS + 1)
+
+    def begin_anew(self) -> None:
+        """Forget what came before an outage."""
+        self._times.clear()
+        self.low_light, self.frames_per_s = False, 0.0
+
+    def add(self, color_time_ns: int) -> bool:
+        """Take the time of a moment's color picture; return whether the picture is a new one."""
+        if self._times and color_time_ns == self._times[-1]:
+            return False
+        if self._times and color_time_ns < self._times[-1]:
+            self._times.clear()
+        self._times.append(color_time_ns)
+        if len(self._times) > 1:
+            self.frames_per_s = (len(self._times) - 1) * 1e9 / (self._times[-1] - self._times[0])
+        intervals = sorted(after - before for before, after in pairwise(self._times))
+        if len(intervals) >= LEAST_INTERVALS:
+            middle = intervals[len(intervals) // 2]
+            self.low_light = SLOW_PERIODS[0] < middle / PERIOD_NS < SLOW_PERIODS[1]
+        return True
