@@ -37,13 +37,17 @@ def make_camera(
     if settings.camera == "webcam":
         from .webcam import WebcamCamera
 
-        return WebcamCamera(settings.webcam or WebcamSettings(), clock=clock)
+        return WebcamCamera(settings.webcam or WebcamSettings(), clock=clock, decode=rig.color == "lossless")
     if settings.camera == "replay":
         from .replay import ReplayCamera
 
         if settings.replay is None:
             raise ConfigError('camera = "replay" wants a table "replay" with the session')
-        return ReplayCamera(settings.replay, clock=clock)
+        return ReplayCamera(settings.replay, clock=clock, decode=rig.color == "lossless")
+    if settings.camera == "simulated_a65" and rig.scene.wire:
+        from .simulated.wired import WiredA65
+
+        return WiredA65(rig.scene, subject=subject, seconds=seconds, clock=clock)
     from .simulated.cameras import SimulatedA65, SimulatedKinect
 
     kind = SimulatedKinect if settings.camera == "simulated_kinect" else SimulatedA65

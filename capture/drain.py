@@ -221,7 +221,8 @@ class Drain:
     def _is_over_after(self, error: Exception) -> bool:
         """Whether grabbing ends with a failed grab: at the plan's end, or where the camera is given up."""
         if self._timeline_ns() > self._plan.end_ns:
-            self.complaints.add(_told(error))
+            if not isinstance(error, CameraEnded):
+                self.complaints.add(_told(error))
             return True
         if isinstance(error, CameraGone):
             self._see_gone(error)

@@ -161,7 +161,8 @@ class Recorder:
         try:
             if command.do == "join" and self._joined_to_another(command.master):
                 raise RecordError(f"wanted a recorder without a master, found {self._name!r} joined to one")
-            if command.do != "join" and self._pings.n_pings and self._master_ns() > command.deadline_ns:
+            knows_time = command.do != "join" and self._pings.n_pings > 0 and not self._rig.is_virtual
+            if knows_time and self._master_ns() > command.deadline_ns:
                 raise RecordError(f"the command {command.do!r} came after its deadline")
             kind, body = "done", work(command.body)
         except Exception as error:  # no command may end a recorder, least of all one in the middle of a take

@@ -137,7 +137,7 @@ class Recording:
             )
         self._writer.begin(header, now_ns=local.first_tick_ns)
         master_boot_id = str(header.get("master_boot_id", ""))
-        for stamps in self._pings.pings():
+        for stamps in () if self._rig.is_virtual else self._pings.pings():
             self._writer.add_ping(*stamps, master_boot_id=master_boot_id)
         now_ns = self._clock.now_ns()
         for name, text in self._sensor.camera.documents().items():
@@ -164,8 +164,8 @@ class Recording:
             self._drain.cut(n_ticks)
 
     def add_ping(self, stamps: Stamps, *, master_boot_id: str) -> None:
-        """Store a ping exchange, if the take runs."""
-        if not self.running:
+        """Store a ping exchange, if the take runs; a virtual clock's say nothing."""
+        if not self.running or self._rig.is_virtual:
             return
         try:
             self._writer.add_ping(*stamps, master_boot_id=master_boot_id)

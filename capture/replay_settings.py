@@ -1,6 +1,7 @@
 """The table `[recorders.NAME.replay]` of a rig file; replay.py itself reads sessions, and so rigs."""
 
 from pathlib import Path
+from typing import Literal
 
 from ..config import StrictModel
 
@@ -11,8 +12,10 @@ class ReplaySettings(StrictModel):
     Attributes
     ----------
     session : its folder, relative to the rig file
-    recorder : which of its recorders; None where it has one alone
+    recorder : which of its recorders; None where only one has frames
+    pace : "real" as fast as it was filmed, "fast" as fast as it can be read and stored (a virtual clock)
     """
 
     session: Path
     recorder: str | None = None
+    pace: Literal["real", "fast"] = "real"

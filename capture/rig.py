@@ -178,8 +178,23 @@ class Rig(StrictModel):
             raise ValueError(
                 "a rig over the network wants keys = FOLDER (`mavfer keys new` makes them), found none"
             )
-        if self.master is not None and self.is_virtual:
-            raise ValueError('simulated.clock = "virtual" wants no [master]: its recorders share a machine')
+        return self
+
+    @model_validator(mode="after")
+    def _can_wait_if_virtual(self) -> "Rig":
+        if not self.is_virtual:
+            return self
+        virtual = 'a virtual clock (simulated.clock = "virtual", or pace = "fast" of a replay)'
+        if self.master is not None:
+            raise ValueError(f"{virtual} wants no [master]: its recorders share a machine")
+        for name, settings in self.recorders.items():
+            if not (settings.simulated or settings.camera in ("video", "replay")):
+                raise ValueError(
+                    f"recorders.{name} films at its own pace; {virtual} wants only cameras that can wait: "
+                    "simulated ones, videos and replays"
+                )
+            if settings.replay is not None and settings.replay.pace == "real":
+                raise ValueError(f'recorders.{name}.replay.pace wants "fast": the rig has {virtual}')
         return self
 
     @property
@@ -200,8 +215,10 @@ class Rig(StrictModel):
 
     @property
     def is_virtual(self) -> bool:
-        """Whether time is virtual: frames come as fast as they render."""
-        return self.simulated is not None and self.simulated.clock == "virtual"
+        """Whether time is virtual: frames come as fast as they can be made and stored."""
+        replays = [settings.replay for settings in self.recorders.values() if settings.replay is not None]
+        fast = any(replay.pace == "fast" for replay in replays)
+        return fast or (self.simulated is not None and self.simulated.clock == "virtual")
 
 
 def read_rig(path: Path) -> Rig:
@@ -248,6 +265,16 @@ def parse_rig(text: str, *, where: str) -> Rig:
         return parse(tomllib.loads(text), Rig, where=where)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"wanted TOML, found a syntax error: {error}: {where}") from error
+
+
+def require_other_session(rig: Rig, path: Path) -> None:
+    """Raise ConfigError if a take at `path` would stand in the place of a session that the rig replays."""
+    for name, settings in rig.recorders.items():
+        if settings.replay is not None and settings.replay.session.resolve() == path.resolve():
+            raise ConfigError(
+                f"recorders.{name} replays the session that the take would replace; record under another "
+                f"name: {path}"
+            )
 
 
 def change_scene(rig: Rig, changes: dict[str, object], *, where: object) -> Rig:

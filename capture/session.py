@@ -229,17 +229,21 @@ class Session:
         SessionError
             There is no such frame, or its bytes are damaged.
         """
-        messages = self._messages(self.recorder_of(stream), stream.value)
-        left = i
-        for reader, rows in messages:
-            if 0 <= left < len(rows):
-                row = rows[left]
-                codec = codec_of_channel(reader.channels[int(row["channel"])])
-                pixels = decode(reader.payload(row), self.spec(stream), codec)
-                return Frame(stream, pixels, int(row["publish_ns"]), int(row["log_ns"]), int(row["sequence"]))
-            left -= len(rows)
-        n_frames = sum(len(rows) for _, rows in messages)
-        raise SessionError(f"wanted {stream.value} frame {i}, found {n_frames} frames: {self.path}")
+        reader, row = self._row(stream, i)
+        codec = codec_of_channel(reader.channels[int(row["channel"])])
+        pixels = decode(reader.payload(row), self.spec(stream), codec)
+        return Frame(stream, pixels, int(row["publish_ns"]), int(row["log_ns"]), int(row["sequence"]))
+
+    def payload(self, stream: Stream, i: int) -> tuple[bytes, str]:
+        """Return frame `i` of a stream as it is stored, and its codec, as `payload.decode` takes it.
+
+        Raises
+        ------
+        SessionError
+            There is no such frame, or its checksum does not hold.
+        """
+        reader, row = self._row(stream, i)
+        return reader.payload(row), codec_of_channel(reader.channels[int(row["channel"])])
 
     def frames(self, stream: Stream) -> Iterator[Frame]:
         """Yield every frame of a stream in the order of storage."""
@@ -299,6 +303,17 @@ class Session:
             header = decode_json(reader.payload(rows[0])) if len(rows) else {}
             found.append(str(header.get("boot_id", self.record.recorders[recorder].boot_id)))
         return tuple(found)
+
+    def _row(self, stream: Stream, i: int) -> tuple[McapReader, np.void]:
+        """Return where frame `i` of a stream is stored; raises SessionError if there is no such frame."""
+        messages = self._messages(self.recorder_of(stream), stream.value)
+        left = i
+        for reader, rows in messages:
+            if 0 <= left < len(rows):
+                return reader, rows[left]
+            left -= len(rows)
+        n_frames = sum(len(rows) for _, rows in messages)
+        raise SessionError(f"wanted {stream.value} frame {i}, found {n_frames} frames: {self.path}")
 
     def _tables(self, recorder: str, channel: Channel) -> Iterator[dict]:
         for reader, rows in self._messages(recorder, channel.topic):

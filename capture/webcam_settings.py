@@ -1,8 +1,28 @@
 """The table `[recorders.NAME.webcam]` of a rig file."""
 
-from pydantic import Field
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
 
 from ..config import StrictModel
+
+Control = Literal[
+    "auto_exposure",
+    "exposure",
+    "gain",
+    "autofocus",
+    "focus",
+    "auto_wb",
+    "wb_temperature",
+    "brightness",
+    "contrast",
+    "saturation",
+    "sharpness",
+    "gamma",
+    "backlight",
+    "zoom",
+]
+"""OpenCV's names of what a camera can be told: CAP_PROP_AUTO_EXPOSURE and so on."""
 
 
 class WebcamSettings(StrictModel):
@@ -10,12 +30,25 @@ class WebcamSettings(StrictModel):
 
     Attributes
     ----------
-    device : its number, its path, or the address of a network camera
+    device : its number, its absolute path (Linux has some that stay the same wherever it is plugged in), or
+        the address (http, https, rtsp) of a network camera, which stands in every session, password and all
     width, height : pixels; None takes what the camera gives
-    fps : frames a second that are asked for
+    fps : frames a second; None takes what the camera gives, and measures that of a network camera
+    jpeg : take the camera's own JPEGs, where it makes some, undecoded and as they are
+    driver : by which of OpenCV's ways it is reached; None takes the usual one of the platform
+    controls : what it is told beside that, in the driver's numbers, such as { autofocus = 0, focus = 30 }
     """
 
-    device: int | str = 0
+    device: Annotated[int, Field(ge=0, le=255)] | Annotated[str, Field(min_length=1, max_length=2048)] = 0
     width: int | None = Field(default=None, ge=16, le=16_384)
     height: int | None = Field(default=None, ge=16, le=16_384)
-    fps: float = Field(default=30.0, gt=0, le=1000)
+    fps: float | None = Field(default=None, gt=0, le=1000)
+    jpeg: bool = True
+    driver: Literal["v4l2", "msmf", "dshow", "avfoundation", "ffmpeg"] | None = None
+    controls: dict[Control, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_both_sides(self) -> "WebcamSettings":
+        if (self.width is None) != (self.height is None):
+            raise ValueError("width and height want each other: a camera has sizes, not sides")
+        return self
