@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from _prerendered import FPS, SPECS, SUBJECT, Prerendered, load, render
+from _wire import record_over_the_wire
 
 from mavfer.capture.disk import require_room
 from mavfer.errors import MavferError
@@ -224,6 +225,11 @@ TABLE = {
     "master_ms_per_set": "the master, ms of one core",
     "mb_per_s": "written, 10**6 bytes a second",
     "waiting_p99": "moments that waited to be stored, 99th percentile of what the recorders told",
+    "wire_lost": "thermal frames that came over the wire, as GigE Vision, and are not in the files",
+    "wire_frames": "those that are",
+    "wire_cpu_percent": "the thermal recorder at 30 frames a second from the wire, % of one core",
+    "wire_encode_percent": "bare encoding of these",
+    "wire_beyond_encode_percent": "the difference; wanted: at most 10",
 }
 
 
@@ -250,7 +256,7 @@ def main() -> None:
             work = Path(folder)
             require_room(work, bytes_per_s=FPS * BYTES_PER_SET, seconds=seconds, reserve_bytes=10**9)
             render(work, n_moments=6 if seconds < 5 else 24)
-            found = measure(work, seconds=seconds)
+            found = measure(work, seconds=seconds) | record_over_the_wire(work, seconds=seconds / 2)
     except MavferError as error:
         raise SystemExit(f"error: {error}") from error
     for key, value in found.items():

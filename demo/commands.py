@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 def demo(
     out: Annotated[Path, typer.Option(help="The folder to fill.")] = Path("demo-out"),
     quick: Annotated[bool, typer.Option("--quick", help="The small road, under 3 minutes.")] = False,
+    wire: Annotated[
+        bool, typer.Option("--wire", help="Film one take with the A65's real driver, over loopback (Linux).")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Another seed is another take.")] = 0,
 ) -> None:
@@ -41,7 +44,7 @@ def demo(
             task = bars.add_task(name, total=None)
             return lambda done, total: bars.update(task, completed=done, total=total)
 
-        summary = run_demo(out, quick=quick, overwrite=overwrite, seed=seed, on_stage=on_stage)
+        summary = run_demo(out, quick=quick, wire=wire, overwrite=overwrite, seed=seed, on_stage=on_stage)
         finish_stages()
     for line in in_words(summary):
         typer.echo(line)

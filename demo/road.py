@@ -24,6 +24,7 @@ def run_demo(
     out: Path,
     *,
     quick: bool = False,
+    wire: bool = False,
     overwrite: bool = False,
     seed: int = 0,
     on_stage: OnStage = lambda _: lambda _done, _total: None,
@@ -33,6 +34,7 @@ def run_demo(
     Parameters
     ----------
     quick : the small road; its scores mean little
+    wire : film the take in real time with the real thermal camera's driver, over loopback
     overwrite : replace the demo that stands at `out`, once the new one is complete
     seed : of the scenes, the raters and the training
     on_stage : called with the name of each stage; returns what is told of its progress (done, total)
@@ -46,18 +48,24 @@ def run_demo(
     """
     from .stages import FULL, QUICK, Stages
 
+    if wire:
+        from ..capture.gentl.build import build_producer
+
+        build_producer()  # now, not after the minutes that come before it is wanted
     with new_folder(out, marker=SUMMARY_NAME, overwrite=overwrite) as folder:
-        return _walk(folder, QUICK if quick else FULL, quick=quick, seed=seed, stages=Stages(on_stage))
+        return _walk(
+            folder, QUICK if quick else FULL, quick=quick, wire=wire, seed=seed, stages=Stages(on_stage)
+        )
 
 
-def _walk(folder: Path, road: Road, *, quick: bool, seed: int, stages: Stages) -> dict[str, Any]:
+def _walk(folder: Path, road: Road, *, quick: bool, wire: bool, seed: int, stages: Stages) -> dict[str, Any]:
     from ..capture.simulated.truth import read_truth, truth_path
     from . import stages as stage_of
     from .page import DemoResults, write_report
     from .truth import calibration_errors
 
     rig = stage_of.write_rig(folder / "rig.toml")
-    board, *takes = stage_of.plan_takes(folder / "sessions", rig, road, seed=seed)
+    board, *takes = stage_of.plan_takes(folder / "sessions", rig, road, seed=seed, wire=wire)
     stage_of.record_takes([board], stages, "record the calibration board")
     stage_of.record_takes(takes[:1], stages, "record a face in real time")
     stage_of.record_takes(takes[1:], stages, "record the other faces")

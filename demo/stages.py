@@ -139,8 +139,11 @@ def write_rig(path: Path) -> Rig:
     return read_rig(path)
 
 
-def plan_takes(folder: Path, rig: Rig, road: Road, *, seed: int) -> list[Take]:
-    """Return what is to be recorded: the board, a face in real time, and faces on the virtual clock."""
+def plan_takes(folder: Path, rig: Rig, road: Road, *, seed: int, wire: bool = False) -> list[Take]:
+    """Return what is to be recorded: the board, a face in real time, and faces on the virtual clock.
+
+    With `wire` the thermal camera of the take in real time is a GigE Vision device on loopback.
+    """
 
     def filming(**changes: object) -> Rig:
         return rig.model_copy(update={"simulated": rig.scene.model_copy(update=changes)})
@@ -151,7 +154,10 @@ def plan_takes(folder: Path, rig: Rig, road: Road, *, seed: int) -> list[Take]:
         subject = f"S{i + 1:02d}"
         real = i == 0
         face = filming(
-            clock="real" if real else "virtual", seed=seed + i, light=POOR_LIGHT if i % 3 == 2 else 1.0
+            clock="real" if real else "virtual",
+            wire=wire and real,
+            seed=seed + i,
+            light=POOR_LIGHT if i % 3 == 2 else 1.0,
         )
         takes.append(Take(folder / subject, subject, road.real_seconds if real else road.seconds, face))
     return takes

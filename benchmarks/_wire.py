@@ -1,0 +1,119 @@
+"""What the thermal recorder costs when its camera is a GigE Vision device: the simulated A65, over loopback.
+
+Recorder, driver, GenTL producer and wire protocol are those of the product; the device is a process of its own
+that renders and sends 640x512 pictures of 16 bits, 30 a second.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+FPS = 30
+SETTLED_TICK = 2 * FPS
+ENCODE_EVERY_S = 0.2
+RIG = """\
+name = "wire"
+fps = {fps}
+keep = "all"
+[recorders.thermal]
+camera = "flir_a65"
+[recorders.thermal.flir_a65]
+cti = {cti!r}
+address = {address!r}
+warm_up_min = 0
+"""
+
+
+@contextmanager
+def simulated_a65(address: str) -> Iterator[None]:
+    """Run the device while the block runs."""
+    command = [sys.executable, "-m", "mavfer", "simulate-a65", "--address", address]
+    device = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert device.stdout is not None
+        if not device.stdout.readline().startswith("ready"):
+            raise SystemExit("the simulated A65 did not start")
+        yield
+    finally:
+        device.terminate()
+        device.communicate()
+
+
+class BareEncoding:
+    """The library call alone, on pictures like those of the take, a few a second beside it."""
+
+    def __init__(self, thermal: np.ndarray) -> None:
+        self._thermal = thermal
+        self._over = threading.Event()
+        self._costs_s: list[float] = []
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def ms(self) -> float:
+        """End, and return the cost of one picture, ms of one core."""
+        self._over.set()
+        self._thread.join()
+        return 1000 * float(np.mean(self._costs_s))
+
+    def _run(self) -> None:
+        import blosc2
+
+        from mavfer.capture.payload import BLOSC2
+
+        while not self._over.wait(ENCODE_EVERY_S):
+            picture = self._thermal[len(self._costs_s) % len(self._thermal)]
+            begun_s = time.thread_time()
+            blosc2.compress2(picture, **BLOSC2)
+            self._costs_s.append(time.thread_time() - begun_s)
+
+
+def record_over_the_wire(work: Path, *, seconds: float) -> dict[str, float]:
+    """Record a take of the thermal camera alone and return what it came to; {} where it cannot be tried."""
+    import psutil
+
+    from mavfer.capture.gentl.build import build_producer
+    from mavfer.capture.master import record
+    from mavfer.capture.rig import read_rig
+    from mavfer.capture.status import RecorderStatus
+    from mavfer.errors import MavferError
+
+    try:
+        cti = build_producer()
+    except MavferError as error:
+        print(f"the camera on the wire was left out: {error}", file=sys.stderr)
+        return {}
+    address = f"127.77.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}"
+    rig = work / "wire.toml"
+    rig.write_text(RIG.format(fps=FPS, cti=str(cti), address=address))
+    samples: list[tuple[float, float]] = []
+
+    def look(statuses: tuple[RecorderStatus, ...]) -> None:
+        if statuses and statuses[0].state == "recording" and statuses[0].tick >= SETTLED_TICK:
+            (recorder,) = [one for one in psutil.Process().children() if "recorder" in one.cmdline()]
+            used = [one.cpu_times() for one in (recorder, *recorder.children(recursive=True))]
+            samples.append((time.monotonic(), sum(one.user + one.system for one in used)))
+
+    with simulated_a65(address):
+        encoding = BareEncoding(np.load(work / "thermal.npy"))
+        try:
+            report = record(
+                work / "wire", rig=read_rig(rig), subject="S01", seconds=seconds + 2, on_status=look
+            )
+        finally:
+            encode_ms = encoding.ms()
+    (first_s, first_cpu_s), (last_s, last_cpu_s) = samples[0], samples[-1]
+    percent = 100 * (last_cpu_s - first_cpu_s) / (last_s - first_s)
+    return {
+        "wire_lost": report.n_lost,
+        "wire_frames": report.frames_kept["thermal"],
+        "wire_cpu_percent": percent,
+        "wire_encode_percent": FPS * encode_ms / 10,
+        "wire_beyond_encode_percent": percent - FPS * encode_ms / 10,
+    }
