@@ -1,0 +1,106 @@
+"""What comes out of a stream: whole frames, with their own numbers, times and sizes.
+
+laws_of_frames.py CTI LAW, in a network that holds the two cameras of cameras.py.
+"""
+
+import ctypes
+
+import consumer as c
+from cameras import HEIGHT, LINE, LINES, PACKET_SIZE, QUIET_MS, WIDTH, a65, fake_camera, picture, word
+from consumer import Producer, refused, run_law
+
+
+def frames_come_whole_in_order_and_counted_on_beyond_16_bits(cti):
+    gentl = Producer(cti)
+    camera = fake_camera(gentl)
+    camera.start(n_buffers=8)
+    ids, times = [], []
+    while not ids or ids[-1] < 65_600:
+        buffer = camera.fetch()
+        ids.append(camera.about(buffer, c.FRAME_ID))
+        times.append(camera.about(buffer, c.TIMESTAMP_NS))
+        assert camera.about(buffer, c.NEW_DATA)
+        assert not camera.about(buffer, c.NEW_DATA)
+        assert not camera.about(buffer, c.INCOMPLETE)
+        assert bytes(camera.buffers[buffer]) == picture(ids[-1])
+        camera.queue(buffer)
+    assert ids == list(range(ids[0], ids[0] + len(ids)))
+    assert ids[0] < 65_536 < ids[-1]
+    assert times == sorted(set(times))
+    assert camera.count(c.DELIVERED) == len(ids)
+    assert camera.count(c.UNDERRUN) == 0
+    camera.stop()
+    camera.close()
+
+
+def a_frame_tells_its_own_size_not_the_buffers(cti):
+    gentl = Producer(cti)
+    camera = fake_camera(gentl)
+    gentl.write(camera.port, WIDTH, word(100))
+    gentl.write(camera.port, HEIGHT, word(50))
+    camera.start()
+    buffer = camera.fetch()
+    told = [camera.about(buffer, each) for each in (c.WIDTH, c.HEIGHT, c.DELIVERED_HEIGHT, c.FILLED, c.SIZE)]
+    assert told == [100, 50, 50, 5000, LINE * LINES]
+    assert camera.about(buffer, c.PIXEL_FORMAT) == 0x01080001  # Mono8
+    camera.stop()
+    camera.close()
+
+
+def a_frame_larger_than_its_buffer_is_incomplete_and_stays_inside(cti):
+    gentl = Producer(cti)
+    camera = fake_camera(gentl)
+    camera.n_bytes = 10_000
+    guarded = ctypes.create_string_buffer(b"\xff" * 20_000, 20_000)
+    buffer = gentl.handle("DSAnnounceBuffer", camera.stream, guarded, camera.n_bytes, None)
+    camera.buffers[buffer] = guarded
+    camera.start()
+    assert camera.fetch() == buffer
+    assert camera.about(buffer, c.INCOMPLETE)
+    assert guarded.raw[camera.n_bytes :] == b"\xff" * 10_000
+    camera.stop()
+    camera.close()
+
+
+def a_packet_size_changed_between_two_starts_gives_whole_pictures(cti):
+    gentl = Producer(cti)
+    camera = fake_camera(gentl)
+    for packet_size in (1500, 8000, 576, 4000, 1500):
+        gentl.write(camera.port, PACKET_SIZE, word(packet_size))
+        camera.start()
+        for _ in range(5):
+            buffer = camera.fetch()
+            assert bytes(camera.buffers[buffer]) == picture(camera.about(buffer, c.FRAME_ID))
+            camera.queue(buffer)
+        camera.stop(quiet_ms=QUIET_MS)
+    camera.close()
+
+
+def an_acquisition_of_five_frames_delivers_five(cti):
+    gentl = Producer(cti)
+    camera = fake_camera(gentl)
+    camera.start(5)
+    refused(c.RESOURCE_IN_USE, gentl.DSStartAcquisition, camera.stream, 0, 5)
+    ids = camera.frame_ids(5)
+    assert ids == list(range(ids[0], ids[0] + 5))
+    refused(c.TIMEOUT, camera.fetch, 100)
+    assert not camera.count(c.GRABBING)
+    assert camera.count(c.DELIVERED) == 5
+    camera.stop()
+    refused(c.RESOURCE_IN_USE, gentl.DSStopAcquisition, camera.stream, 0)
+    camera.close()
+
+
+def a_stream_starts_and_stops_many_times(cti):
+    gentl = Producer(cti)
+    camera = a65(gentl)
+    for _ in range(20):
+        camera.start()
+        ids = camera.frame_ids(3)
+        assert ids == list(range(ids[0], ids[0] + 3))
+        camera.stop()
+    camera.close()
+
+
+if __name__ == "__main__":
+    run_law(globals())
