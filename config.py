@@ -1,12 +1,48 @@
 """Strict TOML: a file becomes a frozen pydantic model, or one line that names the file and the key."""
 
 import tomllib
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+WANTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a table",
+    "enum": "{expected}",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "list_type": "a list in [ ]",
+    "literal_error": "{expected}",
+    "model_type": "a table",
+    "path_type": "a path in quotes",
+    "set_type": "a list in [ ]",
+    "string_pattern_mismatch": "text of the form {pattern}",
+    "string_too_long": "text of at most {max_length} characters",
+    "string_too_short": "text of {min_length} or more characters",
+    "string_type": "text in quotes",
+    "string_unicode": "text in UTF-8",
+    "too_long": "at most {max_length} entries",
+    "too_short": "{min_length} or more entries",
+    "tuple_type": "a list in [ ]",
+}
+"""pydantic's name of a misfit -> what was wanted, in the words of a TOML file."""
 
 
 class StrictModel(BaseModel):
@@ -45,8 +81,63 @@ def parse(table: object, model: type[Model], *, where: str) -> Model:
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        complaints = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'the table'}: {item['msg']} (found {item['input']!r:.60})"
-            for item in error.errors()
-        )
-        raise ConfigError(f"{complaints}: {where}") from error
+        raise ConfigError(f"{complaints(error, model)}: {where}") from error
+
+
+def complaints(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return in one line what every key wants that does not fit `model`, and what was found there."""
+    return "; ".join(_complaint(item, model) for item in error.errors())
+
+
+def _complaint(item: "ErrorDetails", model: type[BaseModel]) -> str:
+    """Return what one key wants and what was found there, in words that need no look at the model."""
+    kind, keys = item["type"], item["loc"]
+    words = [str(key) if str(key).isprintable() else repr(key) for key in keys]
+    place = ".".join(words)
+    if kind == "missing":
+        return f"{place} is missing"
+    if kind == "extra_forbidden":
+        return f"{place}: {_no_such_key(words[-1], _table_at(model, keys[:-1]))}"
+    wanted = _wanted(item)
+    if keys and keys[-1] == "[key]":  # of a table whose keys are names
+        return f"{'.'.join(words[:-2])}: {wanted} for a name, found {item['input']!r:.60}"
+    return f"{place}: {wanted}{_found(item, wanted)}" if place else f"{wanted}{_found(item, wanted)}"
+
+
+def _wanted(item: "ErrorDetails") -> str:
+    """Return what would have fitted."""
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    if kind not in WANTED:
+        return item["msg"].replace("Input should be", "wanted")
+    bounds = {key: f"{bound:.12g}" if isinstance(bound, float) else bound for key, bound in context.items()}
+    return f"wanted {WANTED[kind].format(**bounds)}"
+
+
+def _found(item: "ErrorDetails", wanted: str) -> str:
+    """Return what was found, unless `wanted` tells it."""
+    kind, found = item["type"], item["input"]
+    if kind == "value_error" and ("found" in wanted or isinstance(found, dict | BaseModel)):
+        return ""
+    if kind in ("too_short", "too_long"):
+        return f", found {item.get('ctx', {}).get('actual_length')}"
+    return ", found a table" if isinstance(found, dict) else f", found {found!r:.60}"
+
+
+def _no_such_key(name: str, table: type[BaseModel] | None) -> str:
+    """Return that a key is unknown, and which is meant or what keys there are."""
+    known = [field.alias or key for key, field in table.model_fields.items()] if table is not None else []
+    near = get_close_matches(name, known, n=1)
+    if near:
+        return f"no such key; is {near[0]!r} meant?"
+    return f"no such key; known here: {', '.join(known)}" if known else "no such key"
+
+
+def _table_at(kind: Any, keys: Sequence[int | str]) -> type[BaseModel] | None:
+    """Return the model of the table that stands at `keys` in a type; None where no type tells."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        field = kind.model_fields.get(str(keys[0])) if keys else None
+        return _table_at(field.annotation, keys[1:]) if field is not None else None if keys else kind
+    inner = keys[1:] if get_origin(kind) in (dict, list, tuple) else keys
+    return next((found for one in get_args(kind) if (found := _table_at(one, inner))), None)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from ..config import StrictModel
+from ..config import StrictModel, complaints
 from ..errors import TraceError
 from ..output import new_file, require_free
 
@@ -181,7 +181,7 @@ def _read_header(csv_path: Path) -> _Header:
         try:
             return _Header.model_validate_json(path.read_text(encoding="utf-8"))
         except (ValidationError, UnicodeDecodeError) as error:
-            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            reason = complaints(error, _Header) if isinstance(error, ValidationError) else str(error)
             raise TraceError(
                 f"wanted the header of a trace, found something else ({reason}): {path}"
             ) from error

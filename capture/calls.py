@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import zmq
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from ..config import StrictModel
+from ..config import StrictModel, complaints
 from ..errors import RecordError
 from .protocol import Label
 from .runtime import Contact, living_masters
@@ -71,9 +71,7 @@ def call_master(contact: Contact, do: str, *, timeout_s: float = ANSWER_WITHIN_S
     try:
         call = Call.model_validate({"token": contact.token, "do": do, **fields})
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or do
-        raise RecordError(f"{key}: {first['msg']}, found {first['input']!r:.80}") from error
+        raise RecordError(complaints(error, Call)) from error
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         socket.connect(contact.address)

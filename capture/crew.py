@@ -1,35 +1,33 @@
-"""The recorders of a rig as the master sees them: found or started, joined, commanded, and heard."""
+"""The recorders of a rig as the master sees them: found or started, gathered, commanded, and heard.
 
-import itertools
+joining.py says who is which recorder; orders.py carries the commands.
+"""
+
 import json
-import platform
 import secrets
 import time
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
 from ..errors import RecordError
-from .clock import boot_id
 from .desk import Desk
+from .joining import REPLACE_S, Door
 from .keys import read_master_keys
 from .link import MasterLink
 from .member import QUIT_TIMEOUT_S, Member, spawn
-from .messages import Beat, Command, Heard, Hello, Report, parse_body
+from .messages import Beat, Heard, Hello, Report, parse_body
 from .now import monotonic_ns
+from .orders import LISTEN_S, RETRY_S, Orders
 from .preview import preview_of_message
 from .rig import LOOPBACK, Rig
-from .status import SILENT_S, RecorderStatus, TakeStatus
+from .status import SILENT_S, RecorderStatus, TakeStatus, with_shared_disks
 
-RETRY_S = 1.0
 ENDING_S = 30.0
 STAY_EVERY_S = 0.5
-LISTEN_S = 0.05
 WAITING_S = 15.0
 """Recorders that wait say hello three times a second; those that are started need their time."""
-REPLACE_S = 3.0
-"""A recorder that was silent for so long may be replaced by another process of its name."""
 LEAVE_TIMEOUT_S = 2.0
 LONGEST_REVIVAL_S = 10.0
 
@@ -62,8 +60,6 @@ class Crew:
         self._rig = rig
         self._desk = desk
         self._address = address
-        self._ids = itertools.count(1)
-        self._answers: dict[tuple[str, int], Report] = {}
         self._members = {
             name: Member(name, settings)
             for name, settings in rig.recorders.items()
@@ -76,8 +72,6 @@ class Crew:
         """Takes that are over, by name: after how many ticks, and when a recorder was last told."""
         self._revived: dict[str, tuple[float, float]] = {}
         """By name, when a recorder may be started anew, and how long the wait was before."""
-        self._newcomers: dict[str, tuple[float, float]] = {}
-        """By name, when another process of a recorder's name has said hello: first, and last."""
 
     def __enter__(self) -> "Crew":
         rig, settings = self._rig, self._rig.master
@@ -96,6 +90,8 @@ class Crew:
             keys=keys,
             on_refusal=self._refusals.append,
         )
+        self._orders = Orders(self._link, master=self.master, members=self._members, listen=self.listen)
+        self._door = Door(self._link, self._orders)
         try:
             if not self._address:
                 for member in self._members.values():
@@ -159,11 +155,8 @@ class Crew:
 
     def statuses(self) -> tuple[RecorderStatus, ...]:
         """Return every recorder's status."""
-        return tuple(member.status() for member in self._members.values())
-
-    def n_gone(self) -> int:
-        """Return how many recorders have ended by themselves."""
-        return sum(bool(member.gone) for member in self._members.values())
+        disk_of = {name: member.disk for name, member in self._members.items()}
+        return with_shared_disks((member.status() for member in self._members.values()), disk_of)
 
     def end_take(self, session: str, n_ticks: int) -> None:
         """See to it that no recorder goes on with a take, whenever it comes back to hear of it.
@@ -239,92 +232,80 @@ class Crew:
     def command_all(
         self,
         do: str,
-        body: dict[str, Any] | dict[str, dict[str, Any]],
+        body: dict[str, Any],
         *,
         timeout_s: float,
         deadline_ns: int | None = None,
-        per_recorder: bool = False,
         only: Iterable[str] | None = None,
     ) -> dict[str, dict[str, Any]]:
-        """Send a command to all recorders until each has acknowledged it; return their answers by name.
+        """Send one command to all recorders, or to `only` some, as `command_each` does."""
+        bodies = dict.fromkeys(self._members if only is None else only, body)
+        return self.command_each(do, bodies, timeout_s=timeout_s, deadline_ns=deadline_ns)
+
+    def command_each(
+        self,
+        do: str,
+        bodies: Mapping[str, dict[str, Any]],
+        *,
+        timeout_s: float,
+        deadline_ns: int | None = None,
+    ) -> dict[str, dict[str, Any]]:
+        """Send a command to recorders until each has acknowledged it; return their answers by name.
 
         Parameters
         ----------
-        per_recorder : `body` holds a body for each name
-        only : the names of those to command
+        bodies : what each of them is told, by name
+        deadline_ns : on this machine's clock; `timeout_s` from now, where it is not said
 
         Raises
         ------
         RecordError
             A recorder refused, is gone, or did not answer in time.
         """
-        now_ns = monotonic_ns()
-        deadline_ns = deadline_ns or now_ns + int(timeout_s * 1e9)
-        commands = {
-            name: self._command(do, body[name] if per_recorder else body, deadline_ns)
-            for name in (self._members if only is None else only)
-        }
-        sent_s = 0.0
-        end_s = time.monotonic() + timeout_s
-        while True:
-            waiting = [name for name in commands if (name, commands[name].id) not in self._answers]
-            if not waiting:
-                break
-            if time.monotonic() > end_s:
-                raise RecordError(
-                    f"recorder {', '.join(waiting)} did not answer {do!r} within {timeout_s:g} s"
-                )
-            if time.monotonic() - sent_s > RETRY_S:
-                sent_s = time.monotonic()
-                for name in waiting:
-                    self._send(name, commands[name])
-            self.listen(LISTEN_S)
+
+        def insist(_: str) -> bool:
             self.raise_if_gone()
-        answers = {name: self._answers.pop((name, command.id)) for name, command in commands.items()}
-        refusals = [
-            f"recorder {name!r}: {answer.body.get('error', 'refused')}"
-            for name, answer in answers.items()
-            if answer.kind == "refused"
-        ]
-        if refusals:
-            raise RecordError("; ".join(refusals))
-        return {name: answer.body for name, answer in answers.items()}
+            return True
+
+        answers = self._orders.ask(
+            do,
+            bodies,
+            wait_s=timeout_s,
+            deadline_ns=deadline_ns or monotonic_ns() + int(timeout_s * 1e9),
+            may_answer=insist,
+        )
+        if waiting := [name for name in bodies if name not in answers]:
+            raise RecordError(f"recorder {', '.join(waiting)} did not answer {do!r} within {timeout_s:g} s")
+        if refusals := _refusals(answers):
+            raise RecordError("; ".join(f"recorder {name!r}: {why}" for name, why in refusals.items()))
+        return {name: answers[name].body for name in bodies}
 
     def command_living(
         self, do: str, body: dict[str, Any], *, only: Iterable[str] | None = None, wait_s: float = 0.0
-    ) -> list[str]:
+    ) -> dict[str, str]:
         """Send a command to every recorder that is still there; wait for the answers, but insist on none.
 
-        Returns the names of those that have not answered.
+        Returns who has not done it and why: its refusal, or "" where no answer came. Who is gone by then is
+        not among them.
         """
         names = [name for name in (self._members if only is None else only) if self._members[name].reachable]
-        deadline_ns = monotonic_ns() + int((wait_s + ENDING_S) * 1e9)
-        commands = {name: self._command(do, body, deadline_ns) for name in names}
-        end_s = time.monotonic() + wait_s
-        sent_s = 0.0
-        while commands:
-            if time.monotonic() - sent_s > RETRY_S:
-                sent_s = time.monotonic()
-                for name, command in commands.items():
-                    self._send(name, command)
-            if time.monotonic() >= end_s:
-                break
-            self.listen(LISTEN_S)
-            commands = {
-                name: one
-                for name, one in commands.items()
-                if (name, one.id) not in self._answers and self._members[name].reachable
-            }
-        return list(commands)
+        answers = self._orders.ask(
+            do,
+            dict.fromkeys(names, body),
+            wait_s=wait_s,
+            deadline_ns=monotonic_ns() + int((wait_s + ENDING_S) * 1e9),
+            may_answer=lambda name: self._members[name].reachable,
+        )
+        silent = [name for name in names if name not in answers and self._members[name].reachable]
+        return dict.fromkeys(silent, "") | _refusals(answers)
 
     def listen(self, timeout_s: float) -> None:
         """Take in what the recorders say, tell them that the master is there, and see who is gone."""
         if time.monotonic() - self._stayed_s > STAY_EVERY_S:
             self._stayed_s = time.monotonic()
-            stay = self._command("stay", {}, 0)
-            for name, member in self._members.items():
+            for member in self._members.values():
                 if member.joined and not member.gone:
-                    self._send(name, stay)
+                    self._orders.say(member.peer, "stay", {})
         for heard in self._link.receive(timeout_s):
             member = self._members.get(heard.name)
             if member is not None:
@@ -351,7 +332,9 @@ class Crew:
     def _take_in(self, member: Member, heard: Heard) -> None:
         message = heard.message
         if isinstance(message, Report) and message.kind == "hello":
-            self._welcome(member, heard.peer, message)
+            hello = parse_body(message.body, Hello)
+            if hello is not None and not self._leaving:
+                self._door.welcome(member, heard.peer, hello, take=self.take)
             return
         if heard.peer != member.peer:
             return
@@ -363,9 +346,10 @@ class Crew:
         elif isinstance(message, Report):
             if message.master == self.master and message.kind == "left":
                 self._take_in_last_word(member, message.body)
+            elif message.master == self.master and message.id == 0:
+                self._door.let_in(member, message)
             elif message.master == self.master:
-                self._answers[member.name, message.id] = message
-                self._take_in_join(member, message)
+                self._orders.take_in(member.name, message)
         elif self._desk is not None:
             try:
                 preview = preview_of_message(json.loads(message), heard.picture)
@@ -384,83 +368,13 @@ class Crew:
         self._ended[beat.session] = n_ticks, time.monotonic()
         body = {"session": beat.session} | ({"n_ticks": n_ticks} if n_ticks else {})
         deadline_ns = monotonic_ns() + int(ENDING_S * 1e9)
-        self._send(member.name, self._command("stop" if n_ticks else "disarm", body, deadline_ns))
-
-    def _welcome(self, member: Member, peer: str, report: Report) -> None:
-        """Let a recorder join that has no master, or had this one and lost it from sight."""
-        hello = parse_body(report.body, Hello)
-        if hello is None or self._leaving:
-            return
-        if member.peer not in ("", peer):
-            holds_take = bool(self.take) and hello.session == self.take
-            alive = True if member.process is not None else self._outlives_newcomer(member)
-            if alive is not False and not holds_take:
-                if alive:
-                    body = {"host": member.hello.host} if member.hello else {}
-                    self._try(peer, self._command("turn_away", body, 0))
-                return
-            member.joined = False
-        member.peer, member.hello, member.heard_s = peer, hello, time.monotonic()
-        ports = {"ping_port": self._link.ping_port, "status_port": self._link.status_port}
-        self._try(
-            peer,
-            Command(
-                master=self.master,
-                id=0,
-                do="join",
-                deadline_ns=0,
-                body={**ports, "boot_id": boot_id(), "host": platform.node()},
-            ),
-        )
-
-    def _outlives_newcomer(self, member: Member) -> bool | None:
-        """Whether a recorder is at work though another of its name has said hello; None while it may be dead.
-
-        It is if it was heard after that hello; it is not if it was not heard for REPLACE_S.
-        """
-        now_s = time.monotonic()
-        first_s, last_s = self._newcomers.get(member.name, (now_s, now_s))
-        if now_s - last_s > REPLACE_S:  # that one is long gone; this is another
-            first_s = now_s
-        self._newcomers[member.name] = (first_s, now_s)
-        if member.gone or now_s - member.heard_s > REPLACE_S:
-            return False
-        return True if member.heard_s > first_s else None
+        self._orders.say(member.peer, "stop" if n_ticks else "disarm", body, deadline_ns=deadline_ns)
 
     def _take_in_last_word(self, member: Member, body: dict[str, Any]) -> None:
         last = body.get("beat")
         member.beat = (parse_body(last, Beat) if isinstance(last, dict) else None) or member.beat
         if not member.finished:
             member.gone = str(body.get("cause", "has left"))[:500]
-
-    def _take_in_join(self, member: Member, report: Report) -> None:
-        if report.id != 0:
-            return
-        del self._answers[member.name, 0]
-        hello = parse_body(report.body, Hello)
-        if report.kind == "done" and hello is not None:
-            member.joined, member.hello = True, hello
-
-    def _command(self, do: str, body: dict[str, Any], deadline_ns: int) -> Command:
-        return Command.model_validate(
-            {
-                "master": self.master,
-                "id": next(self._ids),
-                "do": do,
-                "deadline_ns": deadline_ns,
-                "body": body,
-            }
-        )
-
-    def _send(self, name: str, command: Command) -> None:
-        """Send a command; what does not arrive is sent again, and who stays away is seen to be silent."""
-        self._try(self._members[name].peer, command)
-
-    def _try(self, peer: str, command: Command) -> None:
-        try:
-            self._link.send(peer, command)
-        except RecordError:
-            return
 
     def absence(self, name: str, timeout_s: float) -> str:
         """Return why a recorder may not have joined, and what to do."""
@@ -475,3 +389,9 @@ class Crew:
         return (
             f"{what}, heard nothing at {self.address}; run `mavfer recorder {name} --rig RIG` there{refused}"
         )
+
+
+def _refusals(answers: Mapping[str, Report]) -> dict[str, str]:
+    """Return why recorders have refused, by name."""
+    refused = {name: answer for name, answer in answers.items() if answer.kind == "refused"}
+    return {name: str(answer.body.get("error", "refused")) for name, answer in refused.items()}

@@ -1,9 +1,16 @@
 """Signals while something must not be interrupted."""
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+if sys.platform == "win32":
+    ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
+else:
+    ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What tells a program to end: Ctrl-C, `kill`, and a terminal that is closed (on Windows Ctrl-Break)."""
 
 
 @contextmanager
@@ -12,7 +19,7 @@ def uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING}
     try:
         yield
     finally:

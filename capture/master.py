@@ -2,7 +2,6 @@
 
 import platform
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from ..config import parse
@@ -10,13 +9,13 @@ from ..errors import RecordError
 from ..output import require_free
 from .clock import boot_id
 from .crew import Crew
-from .desk import Desk, Start
+from .desk import Desk
 from .lsl.lab_streams import lab_streams
 from .payload import utc_now
 from .place import require_place
 from .protocol import Consent, Protocol
 from .rejoining import require_no_master
-from .rig import Rig
+from .rig import Rig, require_other_session
 from .session import SessionRecord, read_record, require_pseudonym, require_text
 from .simulated.truth import truth_path
 from .software import software_versions
@@ -28,8 +27,6 @@ REJOIN_TIMEOUT_S = 6.0
 """Recorders take half of it to find their master silent."""
 LONGEST_TAKE_S = 86_400
 LOOK_EVERY_S = 0.1
-
-MetadataOf = Callable[[Start], tuple[Consent | None, Protocol | None, str, str]]
 
 
 def record(
@@ -135,7 +132,6 @@ def rejoin(
             crew,
             desk=desk or Desk(),
             seconds=record.plan.n_ticks / settings.fps,
-            previews=desk is not None,
             lab=lab,
             on_progress=on_progress,
             on_status=on_status,
@@ -178,6 +174,7 @@ def new_record(
 ) -> SessionRecord:
     """Return the record of a take that is to be; raises ConfigError or RecordError where it cannot be."""
     require_pseudonym(subject)
+    require_other_session(rig, path)
     if not seconds <= LONGEST_TAKE_S:
         raise RecordError(f"wanted a take of at most {LONGEST_TAKE_S} seconds, found {seconds!r}")
     n_ticks = round(seconds * rig.fps)

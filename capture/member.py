@@ -29,6 +29,7 @@ class Member:
     hello : who it is; None while it was not heard
     joined : it has acknowledged this master
     gone : why it will not come back, or ""
+    disk : what tells the disk that it writes to from others, as far as it was told; or ""
     """
 
     name: str
@@ -41,6 +42,7 @@ class Member:
     heard_s: float = field(default_factory=time.monotonic)
     beat: Beat | None = None
     gone: str = ""
+    disk: str = ""
 
     @property
     def finished(self) -> bool:

@@ -15,6 +15,7 @@ from .protocol import Consent, Protocol
 from .rig import Rig
 from .status import TakeStatus
 from .take import Take
+from .take_opening import open_cameras
 from .take_report import TakeFailed, TakeReport, TakeStopped, told
 
 LOOK_EVERY_S = 0.1
@@ -141,9 +142,8 @@ class _Pause:
         if not self._opened and time.monotonic() >= self._open_s:
             try:
                 require_idle(self._crew)
-                record = new_record(self._folder / "preview", rig=self._rig, subject="S01", seconds=60)
                 place = self._folder / "preview"  # while nobody's take is known yet; nothing is made there
-                Take(place, record, self._crew, desk=self._desk, seconds=60, previews=True).open()
+                open_cameras(self._crew, self._rig, place, subject="S01", seconds=60, previews=True)
                 self._opened, self._refusal = True, ""
             except MavferError as error:
                 self._refusal, self._open_s = str(error), time.monotonic() + OPEN_AGAIN_S

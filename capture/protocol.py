@@ -3,6 +3,7 @@
 These are the records that a session keeps; protocol_file.py reads what a lab says once for a study.
 """
 
+import itertools
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -63,3 +64,15 @@ class Protocol(StrictModel):
         """Length of a take that ends with the last step; None where a step ends only when it is told to."""
         planned = [step.seconds for step in self.steps if step.seconds is not None]
         return sum(planned) if planned and len(planned) == len(self.steps) else None
+
+    def unreached(self, seconds: float) -> str:
+        """Return in one line that a take of so many seconds is over before its last step; "" if it is not."""
+        ends = list(itertools.accumulate(step.seconds or 0.0 for step in self.steps))
+        if not ends or ends[-1] <= seconds:
+            return ""
+        number = next(number for number, end in enumerate(ends) if end > seconds)
+        at_least = "" if self.seconds is not None else "at least "
+        return (
+            f"the protocol's steps take {at_least}{ends[-1]:g} s, the take ends after {seconds:g} s, in step "
+            f"{number + 1} of {len(self.steps)}: {self.steps[number].name!r}"
+        )

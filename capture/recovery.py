@@ -94,7 +94,7 @@ def recover(path: Path, *, on_progress: Callable[[int, int], None] | None = None
         record = _recount(path, record)
         if record != _readable(path):
             write_record(path, record)
-    notes += [f"{line}" for line in missing_files(path, record) if "gone" in line]
+    notes += [line for line in missing_files(path, record) if line.endswith("it is gone")]
     notes += [f"{file.name}: its header is lost" for file in files if _header(file) is None]
     notes += [
         f"{name}: its files lie on {recorder.host} in {recorder.folder}; run `mavfer collect` and "

@@ -1,4 +1,4 @@
-"""What a new master finds of a take that another left behind: its files, and those of recorders that left"""
+"""What a new master finds of a take that another left behind: its files, and those of recorders that left."""
 
 from pathlib import Path
 

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import RecordError
+from ..errors import CameraError, RecordError
 from .crew import Crew
-from .desk import Desk
-from .master import new_record, require_idle
-from .rig import Rig
+from .gentl.build import CTI_NAME
+from .hardware.machine import is_here
+from .master import require_idle
+from .producers import find_producers
+from .rig import RecorderSettings, Rig
 from .status import CLOCK_RESIDUAL_MS, RecorderStatus
-from .take import Take
+from .take_opening import open_cameras
 
 GATHER_TIMEOUT_S = 10.0
 MEASURE_TIMEOUT_S = 30.0
@@ -34,6 +36,7 @@ class RecorderCheck:
     software : versions on its machine
     write_bytes_per_s : of its disk; 0 where it was not measured
     disk_left_s : how long its disk takes everything that goes there, the reserve apart
+    producers : GenTL producers that a GenICam camera of it can be reached through, best first
     doubts : what would make a take risky, one line each
     """
 
@@ -47,6 +50,7 @@ class RecorderCheck:
     folder: str = ""
     write_bytes_per_s: float = 0.0
     disk_left_s: float | None = None
+    producers: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
 
@@ -81,10 +85,8 @@ def check_rig(rig: Rig, folder: Path, *, timeout_s: float = GATHER_TIMEOUT_S) ->
                 for member in crew.members()
             )
         require_idle(crew)
-        record = new_record(folder / "check", rig=rig, subject="S01", seconds=60)
-        take = Take(folder / "check", record, crew, desk=Desk(), seconds=60, previews=False)
         try:
-            answers = take.open()
+            answers, _ = open_cameras(crew, rig, folder / "check", subject="S01", seconds=60, previews=False)
         except RecordError as error:
             return tuple(
                 RecorderCheck(member.name, member.settings.host, member.settings.camera, str(error))
@@ -100,6 +102,7 @@ def check_rig(rig: Rig, folder: Path, *, timeout_s: float = GATHER_TIMEOUT_S) ->
             free, reserve = int(answer["disk_free_bytes"]), rig.reserve_mb * 2**20
             sharing = [other for other in answers.values() if other["disk"] == answer["disk"]]
             rate = sum(float(other["bytes_per_s"]) for other in sharing)
+            producers, no_producer = _producers(rig.recorders[status.name], answer["nodes"])
             full = f"the disk has {free / 2**20:.0f} MB, reserve_mb wants {rig.reserve_mb}: no take can begin"
             found.append(
                 RecorderCheck(
@@ -113,10 +116,35 @@ def check_rig(rig: Rig, folder: Path, *, timeout_s: float = GATHER_TIMEOUT_S) ->
                     answer["folder"],
                     speed,
                     max(0.0, free - reserve) / rate if rate > 0 else None,
-                    _doubts(status, answer, speed),
+                    producers,
+                    (*_doubts(status, answer, speed), *no_producer),
                 )
             )
         return tuple(found)
+
+
+def _producers(settings: RecorderSettings, nodes: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the producers that a camera can be reached through, and a doubt about them.
+
+    Of this machine all are found; another machine's recorder tells in its nodes which one it took.
+    """
+    if settings.camera != "flir_a65":
+        return (), ()
+    if not is_here(settings):
+        told = str(nodes.get("producer", ""))
+        names, lines = [told], ((told,) if told else ())
+    else:
+        try:
+            found = find_producers(settings.flir_a65.cti if settings.flir_a65 is not None else None)
+        except CameraError as error:
+            return (), (str(error),)
+        names, lines = [one.path.name for one in found], tuple(f"{one.path} ({one.source})" for one in found)
+    if set(names) == {CTI_NAME} and nodes.get("simulated") is not True:
+        return lines, (
+            f"it is reached through mavfer's own producer {CTI_NAME}, which no real A65 has tried: prefer a "
+            "vendor's where there is one",
+        )
+    return lines, ()
 
 
 def _doubts(status: RecorderStatus, answer: dict[str, Any], speed: float) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 The master's loop makes them; the monitor page, the terminal view and the tests read them.
 """
 
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 SILENT_S = 1.0
@@ -32,6 +34,8 @@ class RecorderStatus:
     written_bytes : in this take
     bytes_per_s : of the take as measured so far, or as estimated before it; 0 where unknown
     disk_free_bytes : on the disk that it writes to; -1 where unknown
+    disk_bytes_per_s : of all recorders that write to that disk; 0 where that is this one alone
+    shares_disk_with : the names of the others
     tick_error_ms : signed time between the last kept frames and their ticks, mean of about a second
     clock_offset_ms, clock_residual_ms, round_trip_ms : of its clock against the master's; 0 where unmeasured
     n_pings : ping exchanges so far
@@ -59,6 +63,8 @@ class RecorderStatus:
     written_bytes: int = 0
     bytes_per_s: float = 0.0
     disk_free_bytes: int = -1
+    disk_bytes_per_s: float = 0.0
+    shares_disk_with: tuple[str, ...] = ()
     tick_error_ms: float = 0.0
     clock_offset_ms: float = 0.0
     clock_residual_ms: float = 0.0
@@ -79,10 +85,9 @@ class RecorderStatus:
 
     @property
     def disk_left_s(self) -> float | None:
-        """Seconds of recording that the disk still takes; None where unknown."""
-        if self.disk_free_bytes < 0 or self.bytes_per_s <= 0:
-            return None
-        return self.disk_free_bytes / self.bytes_per_s
+        """Seconds of recording that the disk still takes from all who write to it; None where unknown."""
+        rate = max(self.disk_bytes_per_s, self.bytes_per_s)
+        return None if self.disk_free_bytes < 0 or rate <= 0 else self.disk_free_bytes / rate
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -96,12 +101,36 @@ class RecorderStatus:
             found.append(f"the camera has delivered nothing for {self.camera_silent_s:.1f} s")
         found += [f"{n} lost ({reason})" for reason, n in self.lost.items() if n]
         if (left_s := self.disk_left_s) is not None and left_s < DISK_LEFT_S:
-            found.append(f"disk full in {left_s / 60:.1f} min")
+            shared = f" shared with {', '.join(self.shares_disk_with)}" if self.shares_disk_with else ""
+            found.append(f"disk{shared} full in {left_s / 60:.1f} min")
         if self.state in ("armed", "recording") and not self.n_pings:
             found.append("its clock was not measured")
         if self.n_pings and self.clock_residual_ms > CLOCK_RESIDUAL_MS:
             found.append(f"clock known to {self.clock_residual_ms:.1f} ms only")
         return (*found, *self.complaints)
+
+
+def with_shared_disks(
+    statuses: Iterable[RecorderStatus], disk_of: Mapping[str, str]
+) -> tuple[RecorderStatus, ...]:
+    """Return statuses that know who else writes to their disk, and how much all of them together.
+
+    Parameters
+    ----------
+    disk_of : what tells disks apart, by recorder; "" where it is not known
+    """
+    statuses = tuple(statuses)
+    users: dict[str, list[RecorderStatus]] = defaultdict(list)
+    for one in statuses:
+        users[disk_of.get(one.name, "")].append(one)
+    found = []
+    for one in statuses:
+        disk = disk_of.get(one.name, "")
+        sharing = users[disk] if disk else [one]
+        others = tuple(other.name for other in sharing if other is not one)
+        rate = sum(other.bytes_per_s for other in sharing)
+        found.append(replace(one, disk_bytes_per_s=rate, shares_disk_with=others) if others else one)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

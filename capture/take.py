@@ -9,35 +9,33 @@ from ..errors import OutputError
 from .crew import Crew
 from .desk import Desk, NextStep, Quit, Start, Stop
 from .interrupts import uninterrupted
+from .losses import Losses
 from .lsl.lab_streams import LabStreams
-from .member import Member
 from .messages import Beat
 from .now import monotonic_ns
 from .place import Place
 from .rejoining import last_words, take_in_log
-from .session import RecorderRecord, SessionRecord, write_record
-from .session_writer import recorder_files
+from .session import SessionRecord, write_record
 from .simulated.truth import truth_path
 from .status import Marker, RecorderStatus, TakeStatus
-from .steps import SOURCE, StepClock, step_requests
-from .take_log import TakeLog
-from .take_opening import recorder_records, require_room_for
-from .take_report import TakeFailed, TakeReport, TakeStopped, ends_take, last_common_tick, told
+from .take_notes import TakeNotes
+from .take_opening import Answers, open_cameras, places, require_room_for
+from .take_report import (
+    TakeFailed,
+    TakeReport,
+    TakeStopped,
+    ends_take,
+    last_common_tick,
+    outcome_of,
+    told,
+)
 from .trigger import LEAD_NS, Plan
 
 STEP_TIMEOUT_S = 60.0
 START_TIMEOUT_S = 5.0
-OPEN_TIMEOUT_S = 240.0
-"""A simulated camera compiles its renderer the first time that it is opened on a machine."""
 STOP_TIMEOUT_S = 30.0
 WATCH_EVERY_S = 0.1
-LOST_S = 15.0
 DISARM_TIMEOUT_S = 5.0
-GRACE_S = 60.0
-"""A recorder that was not heard for LOST_S is given up GRACE_S after the plan's end, not while it may go on
-recording behind a cut cable; on a virtual clock, where there is no cable, at once."""
-REPLACED_S = 5.0
-"""A recorder whose name another process has had for so long, without the take, is given up."""
 
 OnStatus = Callable[[tuple[RecorderStatus, ...]], None]
 OnProgress = Callable[[int, int], None]
@@ -83,13 +81,8 @@ class Take:
         self._on_status = on_status
         self._state = "complete"
         self._complaints: list[str] = []
-        self._log: TakeLog | None = None
-        self._steps: StepClock | None = None
-        self._stepped_ns = 0
-        self._peers: dict[str, str] = {}
-        self._replaced_s: dict[str, float] = {}
+        self._notes = TakeNotes(path, lab)
         self._n_malformed = crew.n_malformed
-        self._notice = ""
         self.told_to_quit = False
         """Whether the desk asked for the end of the program, not of this take alone."""
 
@@ -107,16 +100,18 @@ class Take:
         TakeStopped
             Ctrl-C; the take was ended in order.
         """
+        protocol = self._record.protocol
+        self._notes.notice = protocol.unreached(self._seconds) if protocol is not None else ""
         self._show("starting")
         if self._lab is not None:
             self._lab.require(self._crew.listen)
-        answers = self.open()
+        answers = self._open()
         require_room_for(answers, rig=self._rig, seconds=self._seconds)
         place = Place(self._path, overwrite=overwrite)
         place.make()
         try:
             write_record(self._path, self._record)
-            self._crew.command_all("arm", self._bodies(), timeout_s=STEP_TIMEOUT_S, per_recorder=True)
+            self._crew.command_each("arm", places(self._rig, self._path), timeout_s=STEP_TIMEOUT_S)
             self._start()
         except BaseException:
             try:
@@ -139,10 +134,11 @@ class Take:
         """
         Place(self._path, overwrite=False).keep()  # the claim of a master that died as the take began
         self._record, markers = take_in_log(self._path, self._record)
-        self._begin_log(markers)
-        self._tell("rejoined", "another master took the take over")
+        self._notes.begin(self._record, markers=markers)
+        self._notes.tell("rejoined", "another master took the take over")
         for member in self._crew.members():
             folder = self._record.recorders[member.name].folder
+            member.disk = "" if folder else str(self._path)  # the others are not asked any more
             if member.joined and member.hello is not None and member.hello.session == self._record.id:
                 continue
             words = "" if folder else last_words(self._path, member.name, self._record)
@@ -156,7 +152,7 @@ class Take:
 
     def _carry_through(self, begun: Callable[[], None], *, begun_elsewhere: bool = False) -> TakeReport:
         self._crew.take = self._record.id
-        self._peers = {member.name: member.peer for member in self._crew.members()}
+        self._losses = Losses(self._crew, self._path, virtual=self._rig.is_virtual)
         stopped = self._watch(begun)
         if begun_elsewhere and self._state == "complete":
             self._see_early_end()
@@ -175,67 +171,39 @@ class Take:
             raise TakeFailed(report)
         return report
 
-    def open(self) -> dict[str, dict[str, Any]]:
+    def _open(self) -> Answers:
         """Open all cameras; return what each recorder told."""
-        settings = self._rig
-        common = {
-            "rig": settings.model_dump(mode="json", exclude_none=True),
-            "subject": self._record.subject,
-            "seconds": self._seconds,
-            "previews": self._previews,
-        }
-        bodies = {name: common | body for name, body in self._bodies().items()}
-        self._crew.forget_take()
-        answers = self._crew.command_all("open", bodies, timeout_s=OPEN_TIMEOUT_S, per_recorder=True)
-        recorders = recorder_records(answers, settings)
+        answers, recorders = open_cameras(
+            self._crew,
+            self._rig,
+            self._path,
+            subject=self._record.subject,
+            seconds=self._seconds,
+            previews=self._previews,
+        )
         stand_ins = any(one.nodes.get("simulated") for one in recorders.values())
         simulated = self._record.simulated or stand_ins
         self._record = self._record.model_copy(update={"recorders": recorders, "simulated": simulated})
         return answers
-
-    def _bodies(self) -> dict[str, dict[str, Any]]:
-        """Return, by recorder, where it writes: into the session's folder, if it runs on this machine."""
-        return {
-            name: {"session": self._record.id} | ({"folder": str(self._path)} if settings.spawned else {})
-            for name, settings in self._rig.recorders.items()
-        }
 
     def _start(self) -> None:
         """Send the plan, once, ahead of its first tick."""
         first_tick_ns = monotonic_ns() + LEAD_NS
         plan = self._record.plan.model_copy(update={"first_tick_ns": first_tick_ns})
         self._record = self._record.model_copy(update={"plan": plan})
-        self._begin_log()
+        self._notes.begin(self._record)
         header = self._record.model_dump(mode="json")
         write_record(self._path, self._record)  # first: whoever finds the take alone must know its plan
         body = {"plan": plan.model_dump(), "session": header}
         timeout_s = LEAD_NS / 1e9 + START_TIMEOUT_S
         self._crew.command_all("start", body, timeout_s=timeout_s, deadline_ns=first_tick_ns)
 
-    def _begin_log(self, markers: tuple[Marker, ...] = ()) -> None:
-        """Make the master's own file; `markers` are those of masters before this one."""
-        plan = self._record.plan
-        header: dict[str, object] = {"session": self._record.model_dump(mode="json")}
-        self._log = TakeLog(self._path, header=header, begin_ns=plan.first_tick_ns, markers=markers)
-        if self._record.protocol is not None and self._record.protocol.steps:
-            steps = self._record.protocol.steps
-            self._steps = StepClock(steps, plan.first_tick_ns, step_requests(steps, markers))
-            stepped = [marker.t_ns for marker in markers if marker.source == SOURCE]
-            self._stepped_ns = max(stepped, default=plan.first_tick_ns - 1)
-
-        if self._lab is not None:
-            done = plan.nearest_tick(monotonic_ns()) + 1
-            self._lab.begin(self._log, self._record.id, plan, tick=max(0, min(done, plan.n_ticks - 1)))
-
     def _disarm(self) -> None:
         """Let nothing half-started stay behind."""
-        if self._lab is not None:
-            self._lab.end()
-        if self._log is not None:
-            self._log.discard()
+        self._notes.discard()
         self._crew.end_take(self._record.id, 0)
-        silent = self._crew.command_living("disarm", {"session": self._record.id}, wait_s=DISARM_TIMEOUT_S)
-        if silent and self._last:
+        undone = self._crew.command_living("disarm", {"session": self._record.id}, wait_s=DISARM_TIMEOUT_S)
+        if undone and self._last:
             self._crew.end()
 
     def _watch(self, begun: Callable[[], None]) -> bool:
@@ -247,7 +215,7 @@ class Take:
                 self._crew.listen(WATCH_EVERY_S)
                 wanted = self._serve_desk()
                 self._note_what_happened()
-                self._give_up_the_lost()
+                self._losses.look(self._record)
                 statuses = self._show("recording")
                 if self._on_progress is not None:
                     done = min(status.tick for status in statuses) + 1
@@ -282,60 +250,30 @@ class Take:
         ending = ""
         for request in self._desk.take_requests():
             if isinstance(request, Marker):
-                self._mark(request)
-            elif isinstance(request, NextStep) and self._steps is not None:
-                self._steps = self._steps.asked(now_ns)
+                self._notes.mark(request)
+            elif isinstance(request, NextStep):
+                self._notes.ask_next_step(now_ns)
             elif isinstance(request, Stop | Quit):
                 self.told_to_quit = self.told_to_quit or isinstance(request, Quit)
                 ending = "stopped"
             elif isinstance(request, Start):
-                self._tell("refused", "a start was asked for while the take runs")
-        if self._steps is not None and self._log is not None:
-            for marker in self._steps.markers(self._stepped_ns, now_ns):
-                self._mark(marker)
-            self._stepped_ns = max(self._stepped_ns, now_ns)
-            if self._steps.ended(now_ns) and not ending:
-                ending = "complete"
-        return ending
+                self._notes.tell("refused", "a start was asked for while the take runs")
+        over = self._notes.follow_steps(now_ns)
+        return ending or ("complete" if over else "")
 
     def _serve_marks(self) -> None:
         """Write down the marks that came while the take was being closed."""
         for request in self._desk.take_requests():
             if isinstance(request, Marker):
-                self._mark(request)
+                self._notes.mark(request)
             self.told_to_quit = self.told_to_quit or isinstance(request, Quit)
-
-    def _mark(self, marker: Marker) -> None:
-        if self._log is not None:
-            self._log.mark(marker)
-        if self._lab is not None:
-            self._lab.mark(marker)
 
     def _note_what_happened(self) -> None:
         """Write down who fell silent or was heard again, and who was refused."""
         for name, silent in self._crew.silences():
-            self._tell("silence", f"recorder {name} {'fell silent' if silent else 'was heard again'}")
+            self._notes.tell("silence", f"recorder {name} {'fell silent' if silent else 'was heard again'}")
         for line in self._crew.take_refusals():
-            self._tell("refused", line)
-
-    def _give_up_the_lost(self) -> None:
-        virtual = self._rig.is_virtual
-        over = monotonic_ns() > self._record.plan.end_ns + GRACE_S * 1e9
-        for member in self._crew.members():
-            silent_s = time.monotonic() - member.heard_s
-            if (virtual or over) and silent_s > LOST_S and not member.finished and not member.gone:
-                member.gone = f"was silent for {silent_s:.0f} s"
-            self._give_up_if_replaced(member)
-
-    def _give_up_if_replaced(self, member: Member) -> None:
-        """Give a recorder up whose place another process of its name has taken, one without the take."""
-        if not member.joined or member.peer == self._peers[member.name] or member.gone:
-            self._replaced_s.pop(member.name, None)
-        elif member.hello is not None and member.hello.session == self._record.id:
-            self._peers[member.name] = member.peer
-        elif time.monotonic() - self._replaced_s.setdefault(member.name, time.monotonic()) > REPLACED_S:
-            folder = self._record.recorders[member.name].folder
-            member.gone = f"was started anew; what it recorded until then lies in {folder or self._path}"
+            self._notes.tell("refused", line)
 
     def _see_early_end(self) -> None:
         """Cut the plan to what was carried out, where the take had ended before another master came."""
@@ -364,48 +302,44 @@ class Take:
         self._show("closing")
         body = {"session": self._record.id, "n_ticks": n_ticks}
         at_work = [member.name for member in self._crew.members() if not member.finished]
-        wait_s = STEP_TIMEOUT_S if self._all_heard() else 1.0
-        self._crew.command_living("stop", body, only=at_work, wait_s=wait_s)
+        wait_s = STEP_TIMEOUT_S if self._losses.all_heard() else 1.0
+        undone = self._crew.command_living("stop", body, only=at_work, wait_s=wait_s)
+        for name, refusal in undone.items():
+            if refusal:  # it is told once more as long as it goes on
+                self._notes.tell("refused", f"recorder {name!r} did not stop: {refusal}")
         end_s = time.monotonic() + STOP_TIMEOUT_S
         while not self._crew.all_finished() and time.monotonic() < end_s:
             self._crew.listen(WATCH_EVERY_S)
             self._serve_marks()
             self._show("closing")
 
-    def _all_heard(self) -> bool:
-        return all(not status.gone and status.silent_s < LOST_S for status in self._crew.statuses())
-
     def _close(self) -> TakeReport:
         """Bring the counts home and write the session's final record."""
-        recorders: dict[str, RecorderRecord] = {}
         state = self._state
+        recorders = {}
         for status in self._crew.statuses():
-            known = self._record.recorders[status.name]
-            files = status.files or (() if known.folder else recorder_files(self._path, status.name))
-            if not status.finished:
-                cause = status.gone or "did not close its files in time"
-                self._complaints.append(f"recorder {status.name!r} {cause}")
-            self._complaints += [f"recorder {status.name!r}: {line}" for line in status.complaints]
-            recorders[status.name] = known.model_copy(
-                update={"files": files, "frames_kept": status.kept, "frames_lost": status.lost}
+            outcome = outcome_of(
+                status,
+                self._record.recorders[status.name],
+                self._path,
+                n_ticks=self._record.plan.n_ticks,
+                slack=round(self._rig.fps),
+                stopped=self._state == "stopped",
             )
-            done, n_ticks = status.tick + 1, self._record.plan.n_ticks
-            if status.finished and not status.failed and done + round(self._rig.fps) < n_ticks:
-                self._complaints.append(f"recorder {status.name!r} ended after {done} of {n_ticks} ticks")
-                state = "failed"
-            broken = self._state != "stopped" and ends_take(status)
-            if broken or not status.finished or not status.files:
-                state = "failed"
+            recorders[status.name] = outcome.record
+            self._complaints += outcome.complaints
+            state = "failed" if outcome.failed else state
         update: dict[str, Any] = {"state": state, "recorders": recorders}
         self._serve_marks()
-        if self._log is not None and self._record.master is not None:
-            self._complaints += self._lab.end() if self._lab is not None else ()
+        if self._record.master is not None:
+            self._complaints += self._notes.end_streams()
             for complaint in self._complaints:
-                self._log.tell("complaint", complaint)
+                self._notes.tell("complaint", complaint)
             self._tell_malformed()
-            written = (*self._record.master.files, *self._log.finish())
+            files, complaints = self._notes.finish()
+            written = (*self._record.master.files, *files)
             update["master"] = self._record.master.model_copy(update={"files": written})
-            self._complaints += [self._log.complaint] if self._log.complaint else []
+            self._complaints += complaints
         self._record = self._record.model_copy(update=update)
         try:
             write_record(self._path, self._record)
@@ -434,12 +368,7 @@ class Take:
         n_malformed["the master"] = self._crew.n_malformed - self._n_malformed
         for name, n in n_malformed.items():
             if n:
-                self._tell("malformed", f"{n} messages to {name} were malformed and had no effect")
-
-    def _tell(self, kind: str, text: str) -> None:
-        self._notice = text
-        if self._log is not None:
-            self._log.tell(kind, text)
+                self._notes.tell("malformed", f"{n} messages to {name} were malformed and had no effect")
 
     def _show(self, state: str, *, notice: str = "", bad: bool = False) -> tuple[RecorderStatus, ...]:
         """Lay the take out on the desk."""
@@ -462,19 +391,14 @@ class Take:
                 seconds=self._seconds,
                 skew_ms=max(errors) - min(errors) if len(errors) > 1 else None,
                 recorders=statuses,
-                markers=self._log.markers if self._log is not None else (),
-                step=self._steps.status(now_ns) if self._steps is not None else None,
-                beside=self._beside(),
-                notice=notice or self._notice,
+                markers=self._notes.markers,
+                step=self._notes.step(now_ns),
+                beside=self._notes.problems(),
+                notice=notice or self._notes.notice,
                 notice_is_bad=bad,
             )
         )
         return statuses
-
-    def _beside(self) -> tuple[str, ...]:
-        """Return what is wrong with the master's own file and the lab's streams, one line each."""
-        written = (self._log.complaint,) if self._log is not None and self._log.complaint else ()
-        return (*written, *(self._lab.problems() if self._lab is not None else ()))
 
     def _write_truth(self) -> None:
         if not self._rig.is_simulated:

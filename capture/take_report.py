@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import RecordError
+from .session import RecorderRecord
+from .session_writer import recorder_files
 from .status import RecorderStatus
 
 
@@ -55,6 +57,48 @@ class TakeFailed(RecordError):
             f"`mavfer recover` and then `mavfer check-session` on it: {report.path}"
         )
         self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderOutcome:
+    """What became of a recorder in a take: its record, what went wrong, and whether the take failed by it."""
+
+    record: RecorderRecord
+    complaints: tuple[str, ...]
+    failed: bool
+
+
+def outcome_of(
+    status: RecorderStatus, known: RecorderRecord, path: Path, *, n_ticks: int, slack: int, stopped: bool
+) -> RecorderOutcome:
+    """Return what became of a recorder.
+
+    Parameters
+    ----------
+    status : its last
+    known : its record as the take began
+    path : the session's folder
+    n_ticks : of the plan as it was carried out
+    slack : ticks that may lack at the end
+    stopped : whether somebody ended the take, so that an early end is no failure
+    """
+    complaints = []
+    files = status.files or (() if known.folder else recorder_files(path, status.name))
+    if not status.finished:
+        cause = status.gone or "did not close its files in time"
+        complaints.append(f"recorder {status.name!r} {cause}")
+    complaints += [f"recorder {status.name!r}: {line}" for line in status.complaints]
+    done = status.tick + 1
+    short = status.finished and not status.failed and done + slack < n_ticks
+    if short:
+        complaints.append(f"recorder {status.name!r} ended after {done} of {n_ticks} ticks")
+    broken = not stopped and ends_take(status)
+    update = {"files": files, "frames_kept": status.kept, "frames_lost": status.lost}
+    return RecorderOutcome(
+        known.model_copy(update=update),
+        tuple(complaints),
+        failed=short or broken or not status.finished or not status.files,
+    )
 
 
 def told(report: TakeReport) -> str:

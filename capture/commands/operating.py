@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import ConfigError
+from ..interrupts import ENDING
 from ..rig import Rig, change_scene, parse_rig, read_rig
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def record(
         length_s = seconds or (file.seconds if file is not None else None)
         if length_s is None:
             raise typer.BadParameter("Missing option --seconds.")
+        if file is not None and (unreached := file.protocol.unreached(length_s)):
+            typer.echo(f"warning: {unreached}", err=True)
         said = _metadata(file, consent, consent_scope, operator, notes)(Start(subject=subject))
         settings = _with_scene(rig, virtual_clock, scene, seed, light)
         labels = _labels(file)
@@ -306,8 +309,7 @@ def _tell(report: "TakeReport") -> None:
 @contextmanager
 def _terminate_like_ctrl_c() -> Iterator[None]:
     """Let SIGTERM, and the end of the terminal, end the take in order, too."""
-    numbers = (signal.SIGTERM, *((signal.SIGHUP,) if sys.platform != "win32" else ()))
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
     try:
         yield
     finally:

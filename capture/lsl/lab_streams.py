@@ -1,6 +1,7 @@
 """Lab Streaming Layer around the takes of one master: what the rig file asks for, or nothing."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ...errors import RecordError
@@ -8,6 +9,10 @@ from ..rig import Rig
 from ..status import Marker
 from ..take_log import TakeLog
 from ..trigger import Plan
+
+FOUND_WITHIN_S = 5.0
+"""Streams answer a search within a second, on a busy network or machine within a few."""
+LOOK_EVERY_S = 0.1
 
 
 class LabStreams:
@@ -23,14 +28,28 @@ class LabStreams:
         ignore = self._publisher.source_ids if self._publisher is not None else ()
         self._recorder = LslRecorder(settings.record, ignore=ignore) if settings.record else None
 
-    def require(self) -> None:
-        """Raise RecordError if the rig wants streams that are not there."""
-        missing = self._recorder.missing() if self._recorder is not None and self._require else ()
-        if missing:
-            raise RecordError(
-                f"wanted LSL streams that match {'; '.join(missing)}, found none on the network; start them, "
-                f"or drop lsl.require from the rig file"
-            )
+    def require(self, listen: Callable[[float], object], *, timeout_s: float = FOUND_WITHIN_S) -> None:
+        """Return once all streams that the rig insists on are connected; one that just began is looked for.
+
+        Parameters
+        ----------
+        listen : called again and again with the seconds that it may take, until then
+
+        Raises
+        ------
+        RecordError
+            A stream was not found within `timeout_s`.
+        """
+        if self._recorder is None or not self._require:
+            return
+        end_s = time.monotonic() + timeout_s
+        while missing := self._recorder.missing():
+            if time.monotonic() > end_s:
+                raise RecordError(
+                    f"wanted LSL streams that match {'; '.join(missing)}, found none on the network within "
+                    f"{timeout_s:g} s; start them, or drop lsl.require from the rig file"
+                )
+            listen(LOOK_EVERY_S)
 
     def begin(self, log: TakeLog, session: str, plan: Plan, *, tick: int) -> None:
         """Record into the master's file, and publish the plan from its tick number `tick` on."""

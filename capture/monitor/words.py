@@ -91,9 +91,13 @@ def left_words(seconds: float) -> str:
 
 
 def disk_words(one: RecorderStatus) -> str:
-    """Return how long the disk still takes recording, or how much it holds where the rate is unknown."""
+    """Return how long the disk still takes recording, or how much it holds where the rate is unknown.
+
+    The minutes of a disk that several recorders write to are those that it takes all of them.
+    """
     if (left_s := one.disk_left_s) is not None:
-        return f"{left_s / 60:,.0f} min" if left_s >= 600 else f"{left_s / 60:.1f} min"
+        shared = ", shared" if one.shares_disk_with else ""
+        return (f"{left_s / 60:,.0f} min" if left_s >= 600 else f"{left_s / 60:.1f} min") + shared
     return f"{one.disk_free_bytes / 1e9:,.1f} GB" if one.disk_free_bytes >= 0 else NONE
 
 

@@ -94,6 +94,19 @@ def test_a_protocol_gives_the_take_its_length_its_words_and_its_markers(tmp_path
     assert begun_s[:2] == [0.0, 1.0]
 
 
+def test_a_take_that_ends_before_the_protocols_last_step_is_warned_of(tmp_path, make_video):
+    (tmp_path / "protocol.toml").write_text(PROTOCOL, encoding="utf-8")
+    rig = write_rig(tmp_path, make_video(), tail=VIRTUAL)
+    words = ("record", tmp_path / "take", "--rig", rig, "--subject", "S01", "--consent", "C-12")
+    words += ("--protocol", tmp_path / "protocol.toml", "--seconds", "1.5")
+    result = CliRunner().invoke(command_line("record"), [str(word) for word in words])
+    assert result.exit_code == 0
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
+    assert line == (
+        "warning: the protocol's steps take 2 s, the take ends after 1.5 s, in step 2 of 2: 'talk'"
+    )
+
+
 def test_rig_check_finds_every_recorder_and_leaves_nothing_behind(tmp_path, make_video):
     rig = write_rig(tmp_path, make_video())
     before = sorted(tmp_path.iterdir())
@@ -169,7 +182,7 @@ def test_the_scene_can_be_changed_for_one_take():
 
 
 def test_a_scene_out_of_range_is_refused():
-    with pytest.raises(ConfigError, match=r"light: .*less than or equal to 1 .*the command line"):
+    with pytest.raises(ConfigError, match=r"light: wanted at most 1, found .*the command line"):
         change_scene(SIMULATED, {"light": 3.0}, where="x")
 
 

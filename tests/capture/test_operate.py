@@ -152,6 +152,17 @@ def test_a_protocol_whose_steps_end_when_told_ends_the_take_with_the_last(tmp_pa
     assert report.n_ticks < 600
 
 
+def test_a_take_that_is_over_before_the_protocols_last_step_is_told_as_it_begins(tmp_path, rig):
+    protocol = Protocol(name="p", steps=(Step(name="rest", seconds=1), Step(name="talk", seconds=60)))
+    operator = Operator(tmp_path, rig, metadata=lambda _: (None, protocol, "", ""))
+    operator.wait(lambda status: status.can_start)
+    operator.desk.ask(Start(subject="S01", seconds=1.5))
+    during = operator.wait(lambda status: status.state == "recording")
+    assert during.notice == protocol.unreached(1.5) != ""
+    operator.wait(lambda status: "complete" in status.notice)
+    operator.end()
+
+
 def test_the_cameras_are_seen_before_a_take_and_while_it_runs(tmp_path, rig):
     operator = Operator(tmp_path, rig, seconds=2)
     operator.wait(lambda status: status.can_start)

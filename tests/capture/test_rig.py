@@ -1,6 +1,7 @@
 import pytest
 
-from mavfer.capture.rig import Rig, read_rig, simulated_rig_file
+from mavfer.capture.flir_settings import FlirSettings
+from mavfer.capture.rig import RecorderSettings, Rig, read_rig, simulated_rig_file
 from mavfer.errors import ConfigError
 
 
@@ -26,23 +27,37 @@ def test_a_videos_path_is_relative_to_the_rig_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "recorders: Field required"),
-        ("[recorders]\n", "recorders: .*at least 1 item"),
-        ('fps = 0\n[recorders.a]\ncamera = "simulated_a65"\n', "fps: .*greater than 0 .found 0"),
+        ("", "recorders is missing"),
+        ("[recorders]\n", "recorders: wanted 1 or more entries, found 0"),
+        ('fps = 0\n[recorders.a]\ncamera = "simulated_a65"\n', "fps: wanted more than 0, found 0"),
         ('keep = "some"\n[recorders.a]\ncamera = "simulated_a65"\n', "keep: .*'nearest' or 'all'"),
-        ('[recorders."a/b"]\ncamera = "simulated_a65"\n', "recorders.*pattern"),
+        (
+            '[recorders."a/b"]\ncamera = "simulated_a65"\n',
+            "recorders: wanted .* for a name, found 'a/b'",
+        ),
         ('[recorders.a]\ncamera = "telephone"\n', r"recorders\.a\.camera: .*simulated_kinect"),
         ('[recorders.a]\ncamera = "video"\n', "needs a path"),
         ('[recorders.a]\ncamera = "video"\npath = "no.mp4"\n', r"recorders\.a\.path wants a video file"),
-        ('[recorders.a]\ncamera = "simulated_a65"\ntypo = 1\n', r"recorders\.a\.typo: Extra inputs"),
+        (
+            '[recorders.a]\ncamera = "simulated_a65"\ntypo = 1\n',
+            r"recorders\.a\.typo: no such key; known here: host, camera",
+        ),
         (
             '[recorders.a]\ncamera = "simulated_a65"\n[simulated]\nlight = 7\n',
-            r"simulated\.light: .*less than",
+            r"simulated\.light: wanted at most",
         ),
         ("fps = = 3", "syntax error"),
+        (
+            '[simulated]\nwire = true\n[recorders.a]\ncamera = "simulated_a65"\n[recorders.b]\n'
+            'camera = "replay"\nreplay = { session = "S01", pace = "fast" }\n',
+            "wants wire = false",
+        ),
         ('[recorders.master]\ncamera = "simulated_a65"\n', "other names than 'master'"),
         ('[recorders.a]\ncamera = "simulated_a65"\nhost = "10.0.0.7"\n', r"recorders\.a wants a \[master\]"),
-        ('[recorders.a]\ncamera = "simulated_a65"\nhost = "a b"\n', r"recorders\.a\.host: .*pattern"),
+        (
+            '[recorders.a]\ncamera = "simulated_a65"\nhost = "a b"\n',
+            r"recorders\.a\.host: wanted .*, found 'a b'",
+        ),
         (
             '[master]\nhost = "10.0.0.1"\n[recorders.a]\ncamera = "simulated_a65"\nhost = "10.0.0.7"\n',
             r"over the network wants keys = FOLDER",
@@ -52,7 +67,10 @@ def test_a_videos_path_is_relative_to_the_rig_file(tmp_path):
             '[master]\n[recorders.a]\ncamera = "simulated_a65"\n[simulated]\nclock = "virtual"\n',
             "wants no .master.",
         ),
-        ('reserve_mb = 0\n[recorders.a]\ncamera = "simulated_a65"\n', "reserve_mb: .*greater than"),
+        (
+            'reserve_mb = 0\n[recorders.a]\ncamera = "simulated_a65"\n',
+            "reserve_mb: wanted at least 1, found 0",
+        ),
         ('color = "png"\n[recorders.a]\ncamera = "simulated_a65"\n', "color: .*'jpeg', 'lossless'"),
         (
             '[recorders.a]\ncamera = "simulated_a65"\n[recorders.a.skew]\ndrift_ppm = 1e6\n',
@@ -77,3 +95,32 @@ def test_a_rig_without_a_simulated_table_has_the_default_scene():
     rig = Rig.model_validate({"recorders": {"a": {"camera": "simulated_a65"}}})
     assert rig.scene.target == "face"
     assert not rig.is_virtual
+
+
+def recorder(**settings):
+    return RecorderSettings.model_validate(settings)
+
+
+def test_a_recorder_on_another_machine_keeps_its_own_places_and_films_as_the_master_says():
+    master = recorder(
+        camera="flir_a65", host="10.0.0.7", flir_a65={"cti": "M.cti", "gain": "low"}, queue_length=7
+    )
+    own = recorder(camera="flir-a65", folder="here", flir_a65={"cti": "O.cti", "gain": "high"})
+    wanted = recorder(
+        camera="flir_a65",
+        host="10.0.0.7",
+        folder="here",
+        flir_a65={"cti": "O.cti", "gain": "low"},
+        queue_length=7,
+    )
+    assert master.with_places_of(own) == wanted
+    without = master.with_places_of(recorder(camera="flir_a65"))
+    assert without.flir_a65 == FlirSettings(gain="low")
+
+
+def test_places_of_another_kind_of_camera_are_no_places_of_this_one():
+    master, own = recorder(camera="webcam", webcam={"fps": 15}), recorder(camera="video", path="film.mp4")
+    assert master.with_places_of(own) == recorder(camera="webcam", webcam={"fps": 15})
+    replayed = recorder(camera="replay", replay={"session": "S01", "recorder": "cam"})
+    with pytest.raises(ConfigError, match=r"replay\.session is missing: this machine's rig file"):
+        replayed.with_places_of(own)

@@ -54,10 +54,16 @@ def _no_process_is_left():
 
 
 @pytest.fixture(scope="module")
-def simulated_take(tmp_path_factory):
+def seen():
+    """The statuses of `simulated_take`, as the operator saw them."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def simulated_take(tmp_path_factory, seen):
     """A take of two real seconds with the simulated rig; its session, report and truth are read only."""
     path = tmp_path_factory.mktemp("sim") / "take"
-    return path, record(path, rig=simulated_rig(), subject="S01", seconds=2)
+    return path, record(path, rig=simulated_rig(), subject="S01", seconds=2, on_status=seen.append)
 
 
 def test_a_take_in_real_time_loses_nothing(simulated_take):
@@ -73,6 +79,15 @@ def test_a_take_in_real_time_loses_nothing(simulated_take):
     assert session.record.simulated
     assert session.record.recorders["thermal"].nodes["TemperatureLinearMode"] is True
     assert not being_written(path)
+
+
+@pytest.mark.usefixtures("simulated_take")
+def test_recorders_that_write_to_one_disk_share_its_minutes(seen):
+    for kinect, thermal in seen:
+        assert (kinect.shares_disk_with, thermal.shares_disk_with) == (("thermal",), ("kinect",))
+        assert kinect.disk_bytes_per_s == kinect.bytes_per_s + thermal.bytes_per_s > kinect.bytes_per_s
+        assert kinect.disk_left_s < kinect.disk_free_bytes / kinect.bytes_per_s
+    assert seen
 
 
 def test_the_clocks_of_a_take_are_measured(simulated_take):

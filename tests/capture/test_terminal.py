@@ -14,7 +14,7 @@ from mavfer.capture.monitor.words import (
     left_words,
     time_words,
 )
-from mavfer.capture.status import Marker, RecorderStatus, StepStatus, TakeStatus
+from mavfer.capture.status import Marker, RecorderStatus, StepStatus, TakeStatus, with_shared_disks
 from mavfer.capture.terminal import TerminalView, rendered
 
 S_NS = 1_000_000_000
@@ -145,3 +145,12 @@ def test_health_clock_and_disk_are_told_with_their_units():
     assert disk_words(RecorderStatus("a")) == "–"
     assert disk_words(RecorderStatus("a", disk_free_bytes=5 * 10**9)) == "5.0 GB"
     assert disk_words(RecorderStatus("a", disk_free_bytes=600, bytes_per_s=2.0)) == "5.0 min"
+
+
+def test_the_minutes_of_a_disk_are_those_that_all_who_write_to_it_leave_together():
+    rates = {"kinect": 3.0, "thermal": 1.0, "far": 4.0, "unknown": 4.0}
+    statuses = [RecorderStatus(name, disk_free_bytes=600, bytes_per_s=rate) for name, rate in rates.items()]
+    found = with_shared_disks(statuses, {"kinect": "a:1", "thermal": "a:1", "far": "b:1"})
+    assert [disk_words(one) for one in found] == ["2.5 min, shared", "2.5 min, shared", "2.5 min", "2.5 min"]
+    assert found[0].problems == ("disk shared with thermal full in 2.5 min",)
+    assert found[2:] == tuple(statuses[2:])

@@ -360,7 +360,7 @@ class SmallDisk:
         )
         if not self._mounted():
             pytest.skip(f"no file system can be mounted here: {self._child.communicate()[1].strip()}")
-        self.path = Path(f"/proc/{self._child.pid}/root/mnt")
+        self.path = Path(psutil.PROCFS_PATH) / str(self._child.pid) / "root" / "mnt"
 
     def grow(self, size_mb: int) -> None:
         """Let it have so many MiB."""

@@ -77,6 +77,18 @@ class SmallThermal:
         """Nothing to tell."""
         return {}
 
+    def notices(self):
+        """Nothing is wrong."""
+        return ()
+
+    def documents(self):
+        """Nothing to keep."""
+        return {}
+
+    def clock_readings(self):
+        """Nothing but its frames tells of its clock."""
+        return ()
+
     def close(self):
         """Nothing to let go."""
 

@@ -63,7 +63,7 @@ def test_a_take_that_was_given_up_is_ended_as_soon_as_its_recorder_is_heard(
 ):
     rig = rig_of()
     monkeypatch.setattr("mavfer.capture.take.STOP_TIMEOUT_S", 1.0)
-    monkeypatch.setattr("mavfer.capture.take.LOST_S", 0.5)
+    monkeypatch.setattr("mavfer.capture.losses.LOST_S", 0.5)
     waiting = lab.start()
     desk = Desk()
     began = []
