@@ -13,12 +13,15 @@ from .errors import MavferError
 COMMANDS = {
     "demo": ("demo.commands", "demo"),
     "rig new": ("capture.commands.rig", "rig_new"),
+    "gentl build": ("capture.commands.gentl", "gentl_build"),
+    "gentl list": ("capture.commands.gentl", "gentl_list"),
     "keys new": ("capture.commands.keys", "keys_new"),
     "rig check": ("capture.commands.rig", "rig_check"),
     "rig stop": ("capture.commands.rig", "rig_stop"),
     "record": ("capture.commands.operating", "record"),
     "operate": ("capture.commands.operating", "operate"),
     "recorder": ("capture.commands.operating", "recorder"),
+    "simulate-a65": ("capture.commands.simulate", "simulate_a65"),
     "mark": ("capture.commands.marks", "mark"),
     "next-step": ("capture.commands.marks", "next_step"),
     "stop": ("capture.commands.marks", "stop"),
@@ -36,6 +39,7 @@ COMMANDS = {
 }
 GROUPS = {
     "rig": "The rig file: which cameras stand where, and how they are recorded.",
+    "gentl": "GenTL producers (.cti), through which GenICam cameras are reached.",
     "keys": "The lab's keys: who may take part in a take over the network.",
     "protocol": "The protocol file: what a lab says once for a study.",
 }

@@ -4,7 +4,7 @@ A recorder offers every frame it has; a thread of its own turns some of them int
 operator can read them. What the other end makes of such a message is here too.
 """
 
-import re
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -20,6 +20,7 @@ from pydantic import ConfigDict, Field
 from ..config import StrictModel
 from .desk import Preview
 from .streams import Frame, Stream, StreamSpec, check_pixels
+from .temperature import conversion, widened
 
 EVERY_S = 0.25
 WIDTH_PX = 480
@@ -103,7 +104,7 @@ class _Maker:
     """Makes one stream's pictures; remembers where its coloring begins and ends."""
 
     def __init__(self, spec: StreamSpec) -> None:
-        self._spec, self._stream, self._kelvin = spec, spec.stream, kelvin_per_count(spec.unit)
+        self._spec, self._stream, self._law = spec, spec.stream, conversion(spec.unit)
         self._levels: tuple[float, float] | None = None
 
     def make(self, frame: Frame) -> tuple[dict[str, Any], bytes]:
@@ -124,8 +125,8 @@ class _Maker:
             index = np.asarray(cv2.convertScaleAbs(above, alpha=255 / (high - low)), np.uint8)
             jpeg = _encode_colored(index, self._stream)
             unit = "counts"
-            if self._kelvin is not None:
-                low, high, unit = celsius(low, self._kelvin), celsius(high, self._kelvin), "\N{DEGREE SIGN}C"
+            if self._law is not None and math.isfinite(self._law.celsius(low)):
+                low, high, unit = self._law.celsius(low), self._law.celsius(high), "\N{DEGREE SIGN}C"
         head = {
             "stream": self._stream.value,
             "frame_id": int(frame.frame_id),
@@ -140,24 +141,11 @@ class _Maker:
         """Return where the coloring begins and ends, in counts: robust, and a small step from the last."""
         sample = counts[::SAMPLE_STEP_PX, ::SAMPLE_STEP_PX]
         low, high = (float(value) for value in np.percentile(sample, PERCENTILES[self._stream]))
-        least = LEAST_SPAN[self._stream] / (self._kelvin or 1.0)
-        if high - low < least:
-            low, high = (low + high - least) / 2, (low + high + least) / 2
+        low, high = widened(self._law, low, high, least=LEAST_SPAN[self._stream])
         if self._levels is None:
             return low, high
         was_low, was_high = self._levels
         return was_low + FOLLOW * (low - was_low), was_high + FOLLOW * (high - was_high)
-
-
-def kelvin_per_count(unit: str) -> float | None:
-    """Return what one count of a stream stands for, in kelvin ("0.04 K"); None for other units."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) K", unit)
-    return float(found[1]) if found and float(found[1]) > 0 else None
-
-
-def celsius(counts: float, kelvin: float) -> float:
-    """Return a temperature in degrees Celsius; see `streams.A65_THERMAL`."""
-    return counts * kelvin - 273.15
 
 
 def scale_colors(stream: Stream, n_colors: int = 24) -> list[str]:

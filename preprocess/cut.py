@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..calibrate.calibration import Calibration
 from ..calibrate.warp import DepthWarp
 from ..capture.streams import Stream, StreamSpec
+from ..capture.temperature import kelvin_table
 from ..errors import SessionError
 from . import align
 from .clips import column_layout
@@ -39,8 +40,8 @@ class RowCutter:
         self._layout = column_layout(size_px=size_px, streams=self.streams)
         self._follower = FaceFollower()
         self._warp = DepthWarp(calibration) if calibration and Stream.DEPTH in self.streams else None
-        self._centikelvin_per_count = next(
-            (centikelvin_per_count(spec) for spec in specs if spec.stream is Stream.THERMAL), 0.0
+        self._centikelvin = next(
+            (centikelvin_table(spec) for spec in specs if spec.stream is Stream.THERMAL), None
         )
         self.n_region = 0
 
@@ -100,9 +101,8 @@ class RowCutter:
         transform = align.face_transform(points, size_px=self._size_px, align=self._mode)
         if align.share_in_view(transform, self._size_px, picture.shape) < align.MIN_IN_VIEW:
             return Reason.OUT_OF_VIEW
-        if stream is Stream.THERMAL:
-            picture = picture.astype(np.float32)
-            crop = np.rint(align.cut(picture, transform, self._size_px) * self._centikelvin_per_count)
+        if stream is Stream.THERMAL and self._centikelvin is not None:
+            crop = np.rint(align.cut(self._centikelvin[picture], transform, self._size_px))
             row["thermal"] = np.clip(crop, 0, np.iinfo(np.uint16).max).astype(np.uint16)
         else:
             row[stream.value] = align.cut(picture, transform, self._size_px)
@@ -110,12 +110,12 @@ class RowCutter:
         return Reason.OK
 
 
-def centikelvin_per_count(spec: StreamSpec) -> float:
-    """Return how many hundredths of a kelvin one count of a thermal stream is ("0.04 K": 4)."""
-    number, _, unit = spec.unit.partition(" ")
-    try:
-        if unit != "K":
-            raise ValueError
-        return 100 * float(number)
-    except ValueError:
-        raise SessionError(f"wanted thermal counts in kelvin such as '0.04 K', found {spec.unit!r}") from None
+def centikelvin_table(spec: StreamSpec) -> NDArray[np.float32]:
+    """Return for each count of a thermal stream (65536,) its hundredths of a kelvin; 0 where it has none."""
+    table = kelvin_table(spec.unit)
+    if table is None:
+        raise SessionError(
+            f"wanted thermal counts that mean a temperature, such as '0.04 K', found {spec.unit!r}: "
+            f"the camera did not say what its counts mean"
+        )
+    return np.nan_to_num(100 * table).astype(np.float32)

@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..preview import celsius, kelvin_per_count, scale_colors
+from ..preview import scale_colors
 from ..streams import Stream, StreamSpec
+from ..temperature import conversion, widened
 
 LEAST_HEIGHT_PX = 240
 """A scale on a lower picture could not be read; such a picture is enlarged by a whole factor."""
@@ -67,29 +68,26 @@ def coloring_of(spec: StreamSpec, pictures: Iterable[NDArray[np.uint16]]) -> Col
     The ends are percentiles of all pixels together, so that neither a hot lamp nor a dead pixel moves them.
     """
     stream = spec.stream
-    kelvin = kelvin_per_count(spec.unit)
+    law = conversion(spec.unit)
     sampled = [pixels[::2, ::2].ravel() for pixels in pictures]
     counts = np.concatenate([np.empty(0, np.uint16), *sampled])
     if stream is Stream.DEPTH:
         counts = counts[counts > 0]
     low, high = np.percentile(counts, PERCENTILES[stream]) if len(counts) else (0.0, 1.0)
-    least = LEAST_SPAN[stream] / (kelvin or 1.0)
-    if high - low < least:
-        low, high = (low + high - least) / 2, (low + high + least) / 2
+    low, high = widened(law, float(low), float(high), least=LEAST_SPAN[stream])
     colors = np.array(
         [[int(name[i : i + 2], 16) for i in (1, 3, 5)] for name in scale_colors(stream, 256)], np.uint8
     )
-    place = np.clip((np.arange(65536) - low) / (high - low), 0, 1)
+    shown, unit = np.arange(65536.0), "mm" if stream is Stream.DEPTH else "counts"
+    if law is not None and np.isfinite(law.celsius(low)):
+        shown, unit = law.celsius(shown), "°C"  # colors go with the temperature, which the scale then tells
+    first, last = np.interp([low, high], np.arange(65536), shown)
+    place = np.nan_to_num(np.clip((shown - first) / (last - first), 0, 1))
     table = colors[np.rint(place * 255).astype(int)]
-    scale: tuple[tuple[float, str], ...] = ()
     if stream is Stream.DEPTH:
         table[0] = NO_READING
-        scale = scale_marks(low, high, "mm")
-    elif stream is Stream.THERMAL and kelvin is not None:
-        scale = scale_marks(celsius(low, kelvin), celsius(high, kelvin), "°C")
-    elif stream is Stream.THERMAL:
-        scale = scale_marks(low, high, "counts")
-    return Coloring(float(low), float(high), table, colors, scale)
+    scale = () if stream is Stream.INFRARED else scale_marks(float(first), float(last), unit)
+    return Coloring(low, high, table, colors, scale)
 
 
 def scale_marks(low: float, high: float, unit: str) -> tuple[tuple[float, str], ...]:

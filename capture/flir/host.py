@@ -1,0 +1,316 @@
+"""The camera's own process, `python -m mavfer.capture.flir.host`: opens it and writes its frames to a pipe.
+
+A process of its own because genicam keeps Python's lock while it waits for the camera (up to 5 s where the
+camera has vanished), and because a faulty producer may end the process. It ends when its camera falls silent;
+flir_a65.py then starts another, so that nothing of the broken connection is left.
+"""
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ...errors import CameraError, CameraGone
+from ..flir_settings import FlirSettings
+from ..now import monotonic_ns
+from .correction import Corrections
+from .device import PACKET_SIZE, Delivered, Device, OddFrame
+from .frame_ids import FrameIds
+from .harvest import is_simulated, read_xml
+from .latch import FREQUENCY, Latch, Transport
+from .messages import ReaderGone, write_message
+from .nodes import first_line
+from .pictures import is_swapped
+from .stamps import Stamps, choose_stamps
+from .warm_up import warm_up_notice
+
+SILENT_S = 2.0
+"""A camera that sends nothing for so long is gone; the A65 goes on sending while it corrects its detector."""
+FIRST_FRAMES = 10
+FIRST_FRAMES_WITHIN_S = 2.5
+SMALL_PACKET_BYTES = 1500
+"""The largest that every network takes (Ethernet's standard MTU)."""
+LATCH_EVERY_S = 2.0
+HEALTH_EVERY_S = 5.0
+NOTICES_EVERY_S = 1.0
+LOSSES_TOLD_S = 10.0
+TEMPERATURES = {
+    "SensorTemperature": "sensor_temperature_c",
+    "HousingTemperature": "housing_temperature_c",
+    "DeviceTemperature": "device_temperature_c",
+}
+KELVIN_FROM = 200.0
+"""A temperature above is in kelvin; firmware versions differ in the unit."""
+
+
+class Host:
+    """One camera, from its opening to its end."""
+
+    def __init__(self, cti: Path, settings: FlirSettings, *, pipe: BinaryIO, asked: BinaryIO) -> None:
+        self._settings = settings
+        self._device = Device(cti, settings)
+        self._pipe = pipe
+        self._asked = asked
+        self._commands: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._corrections = Corrections()
+        self._transport = Transport()
+        self._stamps = Stamps("host")
+        self._ids = FrameIds(fps=30.0)
+        self._latch: Latch
+        self._last_pixels: memoryview | None = None
+        self._device_ns: int | None = None
+        self._n_counted = 0
+        self._n_incomplete = 0
+        self._lost_s = -LOSSES_TOLD_S
+        self._odd = ""
+        self._told: list[str] = []
+        self._opened_s = time.monotonic()
+        self._due_s: dict[str, float] = {}
+
+    def run(self) -> None:
+        """Open the camera and send its frames until told to close; raises CameraError."""
+        try:
+            self._open()
+            self._stream()
+        except CameraGone:  # whatever is asked of it now takes seconds
+            raise
+        except BaseException:
+            with suppress(Exception):  # why it failed matters more than that it does not close
+                self._device.close()
+            raise
+        self._device.close()
+
+    def _open(self) -> None:
+        self._device.open()
+        xml, nodes = read_xml(self._device.acquirer), self._device.nodes.scalars()
+        unit = self._device.nodes.unit()
+        self._first_frames()
+        self._latch = Latch(self._device.nodes)
+        self._look_around()
+        camera = self._device.camera
+        self._send(
+            "opened",
+            serial=camera.serial,
+            model=camera.model,
+            width=self._device.width,
+            height=self._device.height,
+            unit=unit,
+            fps=self._ids.fps,
+            stamps=self._stamps.source,
+            simulated=is_simulated(self._device.acquirer),
+            nodes=nodes,
+            documents={"genicam.xml": xml} if xml else {},
+        )
+        threading.Thread(target=self._listen, name="commands", daemon=True).start()
+
+    def _first_frames(self) -> None:
+        """Learn from the first frames, which nobody sees, their rate, stamps and byte order."""
+        self._device.start()
+        first = self._fetch_some()
+        if not first and self._settings.packet_size_bytes is None:
+            self._device.stop()
+            self._device.nodes.set(PACKET_SIZE, SMALL_PACKET_BYTES)
+            self._device.start()
+            first = self._fetch_some()
+            if first:
+                self._device.nodes.doubts.append(
+                    f"no frame arrived whole until packets had {SMALL_PACKET_BYTES} bytes: let the network "
+                    f"card take jumbo frames"
+                )
+        if len(first) < 2:
+            size = self._device.nodes.read(PACKET_SIZE)
+            n_broken = self._device.n_incomplete
+            what = f"{n_broken} broken frames" if n_broken else "nothing"
+            raise CameraError(
+                f"the camera is open, but sends {what}: let UDP packets of {size} bytes through network "
+                f"card, switch and firewall, or set packet_size_bytes = {SMALL_PACKET_BYTES} in the rig "
+                f"file; one that waits for a sync signal sends nothing either: {self._device.camera}"
+            )
+        frequency = self._device.nodes.number(FREQUENCY)
+        times = [delivered.times for delivered in first]
+        self._stamps = choose_stamps(times, frequency=round(frequency) if frequency else None)
+        if self._stamps.source == "host":
+            self._device.nodes.doubts.append(
+                "the frames carry no time of the camera's clock: they are stamped when they arrive"
+            )
+        self._device_ns = self._stamps.device_ns(times[-1])
+        passed_s = (self._device_ns - self._stamps.device_ns(times[0])) / 1e9
+        raw_ids = [delivered.raw_id for delivered in first]
+        n_frames = (raw_ids[-1] or 0) - (raw_ids[0] or 0)
+        n_frames = n_frames if n_frames >= len(first) - 1 else len(first) - 1
+        self._ids = FrameIds(fps=round(n_frames / passed_s, 3) if passed_s > 0 else 30.0)
+        if self._settings.swap_bytes is None and any(is_swapped(self._pixels(frame)) for frame in first):
+            raise CameraError(
+                f"the bytes of the pixels look exchanged: neighbours differ more in the high byte than in "
+                f"the low one; set swap_bytes = true in the rig file, or false if they are right: "
+                f"{self._device.camera}"
+            )
+
+    def _fetch_some(self) -> list[Delivered]:
+        first: list[Delivered] = []
+        until_s = time.monotonic() + FIRST_FRAMES_WITHIN_S
+        while len(first) < FIRST_FRAMES and time.monotonic() < until_s:
+            if (delivered := self._device.fetch(0.2)) is not None:
+                first.append(delivered)
+        return first
+
+    def _pixels(self, delivered: Delivered) -> np.ndarray:
+        order = ">u2" if self._settings.swap_bytes else "<u2"
+        shape = (self._device.height, self._device.width)
+        return np.frombuffer(delivered.pixels, order).reshape(shape).astype("<u2", copy=False)
+
+    def _stream(self) -> None:
+        heard_s = time.monotonic()
+        while True:
+            try:
+                command = self._commands.get_nowait()
+            except queue.Empty:
+                pass
+            else:
+                if command == "close":
+                    return
+                self._obey(command)
+            try:
+                delivered = self._device.fetch(0.2)
+            except OddFrame as error:
+                heard_s = time.monotonic()
+                self._tell_odd(str(error))
+                continue
+            if delivered is not None:
+                heard_s = time.monotonic()
+                self._odd = ""
+                self._send_frame(delivered)
+                self._look_around()  # right after a frame: a camera that is gone answers after seconds
+            elif time.monotonic() - heard_s > SILENT_S:
+                raise CameraGone(f"the camera has sent nothing for {SILENT_S:g} s: {self._device.camera}")
+
+    def _send_frame(self, delivered: Delivered) -> None:
+        times = delivered.times
+        device_ns = self._device_ns = self._stamps.device_ns(times)
+        if delivered.raw_id is None:
+            self._n_counted += 1
+            number = self._n_counted
+        else:
+            number = self._ids.number(delivered.raw_id, device_ns)
+        repeated = self._last_pixels is not None and delivered.pixels.obj == self._last_pixels.obj
+        self._last_pixels = delivered.pixels
+        write_message(
+            self._pipe,
+            {
+                "kind": "frame",
+                "id": number,
+                "device_ns": device_ns,
+                "host_ns": times.host_ns,
+                "transport_ns": self._transport.add_frame(device_ns, times.host_ns),
+                "flags": self._corrections.flags(times.host_ns, repeated=repeated),
+            },
+            self._pixels(delivered).data.cast("B") if self._settings.swap_bytes else delivered.pixels,
+        )
+
+    def _obey(self, command: str) -> None:
+        if self._settings.nuc == "before_take":
+            if command == "take":
+                if self._device.prepare_take():
+                    self._corrections.command(monotonic_ns())
+            else:
+                self._device.rest()
+            self._send("nodes", nodes={"NUCMode": self._device.nodes.read("NUCMode") or ""})
+
+    def _look_around(self) -> None:
+        """Do what is due between two frames."""
+        now_s = time.monotonic()
+        if self._is_due("latch", now_s, LATCH_EVERY_S) and (reading := self._latch.read()) is not None:
+            self._transport.add_reading(reading)
+            self._send("clock", reading=[reading.device_ns, reading.before_ns, reading.after_ns])
+        if self._is_due("health", now_s, HEALTH_EVERY_S):
+            self._send("health", health=self._health())
+        if self._is_due("notices", now_s, NOTICES_EVERY_S) and (lines := self._notices(now_s)) != self._told:
+            self._told = lines
+            self._send("notices", notices=lines)
+
+    def _is_due(self, what: str, now_s: float, every_s: float) -> bool:
+        if now_s < self._due_s.get(what, 0.0):
+            return False
+        self._due_s[what] = now_s + every_s
+        return True
+
+    def _health(self) -> dict[str, float]:
+        health = {"incomplete_frames": float(self._device.n_incomplete)}
+        if (n_resent := self._device.n_resent()) is not None:
+            health["resent_packets"] = float(n_resent)
+        for name, key in TEMPERATURES.items():
+            if (value := self._device.nodes.number(name)) is not None:
+                health[key] = round(value - 273.15 if value > KELVIN_FROM else value, 2)
+        return health
+
+    def _notices(self, now_s: float) -> list[str]:
+        lines = self._device.notices()
+        if self._device.n_incomplete > self._n_incomplete:
+            self._n_incomplete, self._lost_s = self._device.n_incomplete, now_s
+        if now_s - self._lost_s < LOSSES_TOLD_S:
+            lines.append("frames lack packets and are lost: look at cable, switch and network card")
+        warm_up = warm_up_notice(
+            wanted_min=self._settings.warm_up_min,
+            device_ns=self._device_ns if self._stamps.source != "host" else None,
+            open_s=now_s - self._opened_s,
+        )
+        return [*lines, *([warm_up] if warm_up else [])]
+
+    def _tell_odd(self, text: str) -> None:
+        if text != self._odd:
+            self._odd = text
+            self._send("odd", text=text)
+
+    def _listen(self) -> None:
+        """Take commands until the recorder lets go of the pipe, which it also does when it dies."""
+        for line in self._asked:
+            self._commands.put(line.decode().strip())
+        self._commands.put("close")
+
+    def _send(self, kind: str, **body: object) -> None:
+        write_message(self._pipe, {"kind": kind, **body})
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve the camera that the one argument, a JSON object, asks for; return the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the recorder, which then closes this
+    pipe = _own_stdout()
+    asked = json.loads(arguments[0])
+    settings = FlirSettings.model_validate(asked["settings"])
+    try:
+        Host(Path(asked["cti"]), settings, pipe=pipe, asked=sys.stdin.buffer).run()
+    except ReaderGone:
+        status = 1
+    except Exception as error:
+        kind = "gone" if isinstance(error, CameraGone) else "error"
+        text = str(error)
+        if not isinstance(error, CameraError):  # genicam's and harvesters' own, of any kind
+            text = f"the producer fails ({type(error).__name__}: {first_line(error)}): {asked['cti']}"
+        with suppress(ReaderGone):
+            write_message(pipe, {"kind": kind, "text": text})
+        status = 1
+    else:
+        status = 0
+    os._exit(status)  # what a producer does at the end of a process that lost its camera may take for ever
+
+
+def _own_stdout() -> BinaryIO:
+    """Return the pipe to the recorder, and let whatever else is written to stdout and stderr go nowhere."""
+    pipe = os.fdopen(os.dup(1), "wb", buffering=0)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    return pipe
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
