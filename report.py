@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ _CSS_NAMES = {
 }
 WEBP_QUALITY = 86
 WIPE_STEPS = 32
+_PROSE = ' class="prose"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,25 @@ class Share:
 
     value: float
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A table cell with one word that stands out: `tone` is "good", "doubt", "bad" or "none"."""
+
+    text: str
+    tone: Literal["good", "doubt", "bad", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A table cell with sentences, left-aligned and broken into lines; `small` stands below, softer."""
+
+    text: str
+    small: str = ""
+
+
+Cell = str | Share | Badge | Prose
 
 
 class Page:
@@ -151,7 +171,7 @@ class Page:
     def table(
         self,
         header: Sequence[str],
-        rows: Sequence[Sequence[str | Share]],
+        rows: Sequence[Sequence[Cell]],
         *,
         caption: str = "",
         best: Sequence[tuple[int, int]] = (),
@@ -160,7 +180,7 @@ class Page:
         for row in rows:
             if len(row) != len(header):
                 raise OutputError(f"a table row wants {len(header)} cells, found {len(row)}: {row!r}")
-        head = "".join(f'<th scope="col">{_text(name)}</th>' for name in header)
+        head = "".join(_heading(name, [row[j] for row in rows]) for j, name in enumerate(header))
         lines = []
         for i, row in enumerate(rows):
             cells = [_cell(cell, strong=(i, j) in set(best), first=j == 0) for j, cell in enumerate(row)]
@@ -295,7 +315,19 @@ def _scale(scale: Scale | None) -> str:
     )
 
 
-def _cell(cell: str | Share, *, strong: bool, first: bool) -> str:
+def _heading(name: str, column: Sequence[Cell]) -> str:
+    """Return a column's heading, on the side that its cells are on."""
+    wordy = bool(column) and all(isinstance(cell, Badge | Prose) for cell in column)
+    return f'<th scope="col"{_PROSE if wordy else ""}>{_text(name)}</th>'
+
+
+def _cell(cell: Cell, *, strong: bool, first: bool) -> str:
+    if isinstance(cell, Badge):
+        return f'<td class="verdict"><span class="badge {cell.tone}">{_text(cell.text)}</span></td>'
+    if isinstance(cell, Prose):
+        small = f"<small>{_text(cell.small)}</small>" if cell.small else ""
+        tag = 'th scope="row"' if first else "td"
+        return f"<{tag}{_PROSE}>{_text(cell.text)}{small}</{tag.split()[0]}>"
     if isinstance(cell, Share):
         width = f"{100 * min(max(cell.value, 0.0), 1.0):.1f}%"
         return f'<td class="share"><s style="width:{width}"></s><span>{_text(cell.text)}</span></td>'

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mavfer.errors import OutputError
-from mavfer.report import BLUE, INK, Page, Picture, Scale, Share, Wipe, colored, plot_svg
+from mavfer.report import BLUE, INK, Badge, Page, Picture, Prose, Scale, Share, Wipe, colored, plot_svg
 
 GRAY = np.tile(np.arange(64, dtype=np.uint8), (48, 1))
 COLOR = np.repeat(GRAY[..., None], 3, axis=2)
@@ -64,7 +64,8 @@ def test_text_is_escaped_wherever_it_stands():
     page.pictures([Wipe(Picture(COLOR, alt=evil, label=evil), Picture(COLOR, alt=evil, label=evil))])
     page.strips([(evil, [evil])], title=evil, caption=evil)
     page.plot(draw_line, alt=evil, size_in=(4, 2), caption=evil)
-    page.table([evil], [[evil], [Share(1.0, evil)]], caption=evil, best=[(0, 0)])
+    rows = [[evil], [Share(1.0, evil)], [Badge(evil, "bad")], [Prose(evil, evil)]]
+    page.table([evil], rows, caption=evil, best=[(0, 0)])
     page.tiles({evil: evil})
     page.note(evil, evil)
     text = page.html()
@@ -130,6 +131,17 @@ def test_a_picture_of_another_shape_or_type_is_refused(pixels):
 def test_a_wipe_of_two_sizes_is_refused():
     with pytest.raises(OutputError, match="one size"):
         Wipe(Picture(COLOR, alt="left"), Picture(COLOR[:-1], alt="right"))
+
+
+def test_a_column_of_sentences_is_left_aligned_up_to_its_heading():
+    page = Page("A table")
+    page.section("Steps")
+    page.table(["step", "verdict", "ms"], [[Prose("opens", "soft"), Badge("ok", "good"), "3.1"]])
+    text = page.html()
+    assert '<th scope="col" class="prose">step</th><th scope="col" class="prose">verdict</th>' in text
+    assert '<th scope="col">ms</th>' in text
+    assert '<th scope="row" class="prose">opens<small>soft</small></th>' in text
+    assert '<span class="badge good">ok</span>' in text
 
 
 def test_a_table_row_of_another_length_is_refused():

@@ -1,7 +1,7 @@
 """The commands about the rig itself: rig new, rig check, rig stop."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,25 @@ from ..rig import read_rig, simulated_rig_file
 
 if TYPE_CHECKING:
     from ..rig_check import RecorderCheck
+
+
+MANY_NODES = 12
+TELLING = {
+    "driver",
+    "producer",
+    "model",
+    "serial",
+    "fps",
+    "simulated",
+    "pixelformat",
+    "deviceversion",
+    "devicefirmwareversion",
+    "temperaturelinearmode",
+    "temperaturelinearresolution",
+    "sensorgainmode",
+    "nuc",
+}
+"""Which of a GenICam camera's many nodes stand in the table's footer, in lower case."""
 
 
 def rig_new(
@@ -38,11 +57,56 @@ def rig_check(
         float, typer.Option(metavar="SECONDS", help="How long to look for recorders.", min=0.5)
     ] = 10.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of the table.")] = False,
+    hardware: Annotated[
+        bool,
+        typer.Option("--hardware", help="Instead: the checklist of this machine's cameras, into --out."),
+    ] = False,
+    recorder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --hardware: this recorder's camera alone.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="With --hardware: how long each camera is watched untouched.", min=1)
+    ] = 60.0,
+    out: Annotated[Path | None, typer.Option(help="With --hardware: the folder of the report.")] = None,
+    unattended: Annotated[
+        bool, typer.Option("--unattended", help="With --hardware: ask nobody; those steps are not done.")
+    ] = False,
+    countdown: Annotated[
+        float, typer.Option(help="With --hardware: seconds from Enter to the picture.", min=0, max=60)
+    ] = 5.0,
+    patience: Annotated[
+        float, typer.Option(help="With --hardware: seconds in which what you do must show.", min=1, max=3600)
+    ] = 60.0,
+    no_pictures: Annotated[
+        bool, typer.Option("--no-pictures", help="With --hardware: keep no picture, so show no person.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="With --hardware: replace --out.")] = False,
 ) -> None:
     """Find every recorder of a rig; print camera, disk, clock, software; exit 1 where one cannot record.
 
-    Example: mavfer rig check rig.toml
+    Examples:
+      mavfer rig check rig.toml
+      mavfer rig check rig.toml --hardware --out first-contact
     """
+    if hardware:
+        if out is None:
+            raise typer.BadParameter("wanted with --hardware, found none", param_hint="--out")
+        from .hardware import check
+
+        check(
+            read_rig(rig),
+            out,
+            recorder=recorder,
+            seconds=seconds,
+            unattended=unattended,
+            countdown=countdown,
+            patience=patience,
+            keeps_pictures=not no_pictures,
+            overwrite=overwrite,
+        )
+        return
+    if out is not None:
+        raise typer.BadParameter("means something with --hardware only", param_hint="--out")
     import json
     from dataclasses import asdict
 
@@ -73,6 +137,15 @@ def rig_stop(
         typer.echo("no recorder was recording")
 
 
+def _nodes_in_words(nodes: dict[str, Any]) -> str:
+    """Return a camera's settings in a line: of many, those that say which camera it is and how it is set."""
+    few = len(nodes) <= MANY_NODES
+    told = {key: value for key, value in nodes.items() if few or key.lower() in TELLING}
+    left_out = len(nodes) - len(told)
+    words = ", ".join(f"{key} {value}" for key, value in told.items())
+    return f"{words}, and {left_out} more (--json has them)" if left_out else words
+
+
 def _print(found: "tuple[RecorderCheck, ...]") -> None:
     from rich.console import Console
     from rich.markup import escape
@@ -99,10 +172,12 @@ def _print(found: "tuple[RecorderCheck, ...]") -> None:
         )
     console.print(table)
     for one in found:
-        nodes = ", ".join(f"{key} {value}" for key, value in (one.nodes or {}).items())
         if one.status is not None:
-            where = f"{one.name} on {one.host}, mavfer {(one.software or {}).get('mavfer', '?')}: {nodes}"
+            version = (one.software or {}).get("mavfer", "?")
+            where = f"{one.name} on {one.host}, mavfer {version}: {_nodes_in_words(one.nodes or {})}"
             console.print(escape(where), soft_wrap=True)
+        for producer in one.producers:
+            console.print(escape(f"{one.name}: GenTL producer {producer}"), soft_wrap=True)
         if one.problem:
             console.print(f"[red]{escape(f'{one.name}: {one.problem}')}[/red]", soft_wrap=True)
         for doubt in one.doubts:
