@@ -1,7 +1,7 @@
 """What the thermal recorder costs when its camera is a GigE Vision device: the simulated A65, over loopback.
 
-Recorder, driver, GenTL producer and wire protocol are those of the product; the device is a process of its own
-that renders and sends 640x512 pictures of 16 bits, 30 a second.
+Recorder, driver, GenTL producer and wire protocol are those of the product; the device is a process of its
+own that renders and sends 640x512 pictures of 16 bits, 30 a second.
 """
 
 import os

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..calibrate.board import Board, find_corners
 from ..calibrate.calibration import Calibration
+from ..capture.rig import Rig
 from ..capture.session import open_session
 from ..capture.streams import Stream
 from ..capture.synchronize import SyncReport, synchronize
@@ -44,7 +45,7 @@ def add_sessions(page: Page, sessions: Sequence[Path], sync: Sequence[SyncReport
                 session.record.subject,
                 split.get(session.id, "calibration"),
                 "poor" if light_of(session) <= POOR_LIGHT else "good",
-                "virtual" if settings is not None and settings.is_virtual else "real time",
+                _clock_of(settings),
                 str(sum(timing.frames.values())),
                 str(sum(frames_lost([path], [timing]).values())),
                 f"{timing.skew_ms['median']:.1f}",
@@ -57,6 +58,15 @@ def add_sessions(page: Page, sessions: Sequence[Path], sync: Sequence[SyncReport
         rows,
         caption="Sessions: frames of all streams, frames lost, skew between streams, faces aligned",
     )
+
+
+def _clock_of(settings: Rig | None) -> str:
+    """Return how time passed in a session, and how its thermal camera was reached."""
+    if settings is None:
+        return "real time"
+    if settings.is_virtual:
+        return "virtual"
+    return "real time, thermal over the wire" if settings.scene.wire else "real time"
 
 
 def frames_stored(sync: Sequence[SyncReport]) -> dict[str, int]:

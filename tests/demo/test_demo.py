@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mavfer.demo.road import in_words, run_demo
+from mavfer.demo.stages import QUICK, plan_takes, write_rig
 from mavfer.errors import OutputError
 
 STREAMS = {"color", "depth", "infrared", "thermal"}
@@ -177,3 +178,10 @@ def test_a_demo_that_is_stopped_leaves_nothing(tmp_path: Path):
     assert demo.returncode not in (0, None)
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_over_the_wire_goes_the_take_in_real_time_alone(tmp_path):
+    rig = write_rig(tmp_path / "rig.toml")
+    takes = plan_takes(tmp_path, rig, QUICK, seed=0, wire=True)
+    assert [take.rig.scene.wire for take in takes] == [not take.rig.is_virtual for take in takes]
+    assert sum(take.rig.scene.wire for take in takes) == 1

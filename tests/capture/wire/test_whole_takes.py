@@ -1,4 +1,4 @@
-"""Whole takes of `mavfer record` whose thermal camera is a GigE Vision device, in a network of the test's own."""
+"""Whole takes of `mavfer record` whose thermal camera is a GigE Vision device, in a network of their own."""
 
 import json
 import sys
