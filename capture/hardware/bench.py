@@ -17,13 +17,13 @@ from ...progress import bar
 from ..camera import Camera, ClockReading
 from ..cameras import make_camera, make_clock
 from ..clock import Clock
-from ..export.colors import coloring_of
 from ..export.images import png_of, write_table
 from ..rig import RecorderSettings, Rig
-from ..streams import Frame, StreamSpec
+from ..streams import Frame
 from .machine import cpu_s
 from .names import Names
 from .person import Person
+from .pixels import people_see, pixels_of
 from .stamps import no_stamps
 from .watch import Event, Watch
 
@@ -287,19 +287,3 @@ class Bench:
         if readings:
             rows = [(one.device_ns, one.before_ns, one.after_ns) for one in readings]
             write_table(self.folder / "clock_readings.csv", ("device_ns", "before_ns", "after_ns"), rows)
-
-
-def pixels_of(frame: Frame) -> NDArray:
-    """Return a frame's pixels, also where the camera sent a JPEG."""
-    if frame.encoded is not None and frame.pixels.size == 0:
-        import simplejpeg
-
-        return simplejpeg.decode_jpeg(frame.encoded)
-    return frame.pixels
-
-
-def people_see(pixels: NDArray, spec: StreamSpec) -> NDArray[np.uint8]:
-    """Return a picture in colors (H, W, 3); one of 16 bits by a coloring of its own, with its scale."""
-    if pixels.ndim == 3:
-        return np.ascontiguousarray(pixels)
-    return coloring_of(spec, [pixels]).picture(pixels)

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from ...errors import SessionError
 from ..streams import Stream, StreamSpec, check_pixels
 from ..temperature import conversion
-from .bench import Bench, pixels_of
+from .bench import Bench
+from .pixels import pixels_of
 from .steps import Outcome, Step, Value, Verdict, percent
 
 SIZES = {

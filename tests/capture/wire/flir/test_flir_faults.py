@@ -221,6 +221,13 @@ def test_a_producer_without_cameras_says_so(lab):
     assert line.endswith(str(lab.producer))
 
 
+def test_a_camera_that_is_there_but_sends_nothing_says_what_to_look_at(lab):
+    lab.wire.simulated_a65("--drop", 1, "--no-resend")
+    line = refusal(lab)
+    assert line.startswith("the camera is open, but sends nothing: let UDP packets of 1500 bytes through")
+    assert line.endswith("sends nothing either: 65000001 (FLIR AX5 A65)")
+
+
 def test_a_file_that_is_no_producer_says_so(lab, tmp_path):
     text = tmp_path / "text.cti"
     text.write_text("hello")
