@@ -17,28 +17,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from ...errors import CameraError, CameraGone
 from ..flir_settings import FlirSettings
 from ..now import monotonic_ns
 from .correction import Corrections
-from .device import PACKET_SIZE, Delivered, Device, OddFrame
+from .device import Delivered, Device, OddFrame
+from .first_frames import pixels_of, see_first_frames
 from .frame_ids import FrameIds
 from .harvest import is_simulated, read_xml
-from .latch import FREQUENCY, Latch, Transport
+from .latch import Latch, Transport
 from .messages import ReaderGone, write_message
 from .nodes import first_line
-from .pictures import is_swapped
-from .stamps import Stamps, choose_stamps
+from .stamps import Stamps
 from .warm_up import warm_up_notice
 
 SILENT_S = 2.0
 """A camera that sends nothing for so long is gone; the A65 goes on sending while it corrects its detector."""
-FIRST_FRAMES = 10
-FIRST_FRAMES_WITHIN_S = 2.5
-SMALL_PACKET_BYTES = 1500
-"""The largest that every network takes (Ethernet's standard MTU)."""
 LATCH_EVERY_S = 2.0
 HEALTH_EVERY_S = 5.0
 NOTICES_EVERY_S = 1.0
@@ -93,7 +87,9 @@ class Host:
         self._device.open()
         xml, nodes = read_xml(self._device.acquirer), self._device.nodes.scalars()
         unit = self._device.nodes.unit()
-        self._first_frames()
+        first = see_first_frames(self._device, self._settings)
+        self._stamps, self._device_ns = first.stamps, first.device_ns
+        self._ids = FrameIds(fps=first.fps)
         self._latch = Latch(self._device.nodes)
         self._look_around()
         camera = self._device.camera
@@ -111,62 +107,6 @@ class Host:
             documents={"genicam.xml": xml} if xml else {},
         )
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
-
-    def _first_frames(self) -> None:
-        """Learn from the first frames, which nobody sees, their rate, stamps and byte order."""
-        self._device.start()
-        first = self._fetch_some()
-        if not first and self._settings.packet_size_bytes is None:
-            self._device.stop()
-            self._device.nodes.set(PACKET_SIZE, SMALL_PACKET_BYTES)
-            self._device.start()
-            first = self._fetch_some()
-            if first:
-                self._device.nodes.doubts.append(
-                    f"no frame arrived whole until packets had {SMALL_PACKET_BYTES} bytes: let the network "
-                    f"card take jumbo frames"
-                )
-        if len(first) < 2:
-            size = self._device.nodes.read(PACKET_SIZE)
-            n_broken = self._device.n_incomplete
-            what = f"{n_broken} broken frames" if n_broken else "nothing"
-            raise CameraError(
-                f"the camera is open, but sends {what}: let UDP packets of {size} bytes through network "
-                f"card, switch and firewall, or set packet_size_bytes = {SMALL_PACKET_BYTES} in the rig "
-                f"file; one that waits for a sync signal sends nothing either: {self._device.camera}"
-            )
-        frequency = self._device.nodes.number(FREQUENCY)
-        times = [delivered.times for delivered in first]
-        self._stamps = choose_stamps(times, frequency=round(frequency) if frequency else None)
-        if self._stamps.source == "host":
-            self._device.nodes.doubts.append(
-                "the frames carry no time of the camera's clock: they are stamped when they arrive"
-            )
-        self._device_ns = self._stamps.device_ns(times[-1])
-        passed_s = (self._device_ns - self._stamps.device_ns(times[0])) / 1e9
-        raw_ids = [delivered.raw_id for delivered in first]
-        n_frames = (raw_ids[-1] or 0) - (raw_ids[0] or 0)
-        n_frames = n_frames if n_frames >= len(first) - 1 else len(first) - 1
-        self._ids = FrameIds(fps=round(n_frames / passed_s, 3) if passed_s > 0 else 30.0)
-        if self._settings.swap_bytes is None and any(is_swapped(self._pixels(frame)) for frame in first):
-            raise CameraError(
-                f"the bytes of the pixels look exchanged: neighbours differ more in the high byte than in "
-                f"the low one; set swap_bytes = true in the rig file, or false if they are right: "
-                f"{self._device.camera}"
-            )
-
-    def _fetch_some(self) -> list[Delivered]:
-        first: list[Delivered] = []
-        until_s = time.monotonic() + FIRST_FRAMES_WITHIN_S
-        while len(first) < FIRST_FRAMES and time.monotonic() < until_s:
-            if (delivered := self._device.fetch(0.2)) is not None:
-                first.append(delivered)
-        return first
-
-    def _pixels(self, delivered: Delivered) -> np.ndarray:
-        order = ">u2" if self._settings.swap_bytes else "<u2"
-        shape = (self._device.height, self._device.width)
-        return np.frombuffer(delivered.pixels, order).reshape(shape).astype("<u2", copy=False)
 
     def _stream(self) -> None:
         heard_s = time.monotonic()
@@ -213,7 +153,9 @@ class Host:
                 "transport_ns": self._transport.add_frame(device_ns, times.host_ns),
                 "flags": self._corrections.flags(times.host_ns, repeated=repeated),
             },
-            self._pixels(delivered).data.cast("B") if self._settings.swap_bytes else delivered.pixels,
+            pixels_of(delivered, self._device, self._settings).data.cast("B")
+            if self._settings.swap_bytes
+            else delivered.pixels,
         )
 
     def _obey(self, command: str) -> None:
