@@ -27,7 +27,7 @@ class StreamSpec:
     stream : Stream
     shape : (height, width) or (height, width, 3), the latter in the order red, green, blue
     dtype : "uint8" or "uint16"
-    unit : "sRGB", "mm", "counts" or, for thermal, "kelvin/25" (0.04 K per count) and the like
+    unit : "sRGB", "mm", "counts"; of thermal as temperature.py reads it, such as "0.04 K" per count
     """
 
     stream: Stream

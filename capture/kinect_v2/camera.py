@@ -6,7 +6,7 @@ Tried with stand-ins for the drivers' lowest layers only; none was ever run with
 from ...errors import CameraError
 from ..camera import Capture, ClockReading
 from ..clock import Clock
-from ..streams import Frame, StreamSpec
+from ..streams import COLOR_1080P, Frame, StreamSpec
 from . import feed as feeding
 from .driver import FPS, Driver
 from .factory import FILE_NAME
@@ -89,7 +89,7 @@ class KinectCamera:
         flags = ("repeated",) if numbered.repeated else ()
 
         def retrieve() -> tuple[Frame, ...]:
-            return self._frames(numbered, flags)
+            return self._frames(numbered)
 
         return Capture(
             numbered.frame_id, numbered.device_time_ns, numbered.host_time_ns, retrieve, flags=flags
@@ -102,10 +102,11 @@ class KinectCamera:
             "fps": FPS,
             "mirrored_by_driver": self._driver.mirrored,
         }
-        if self._feed is not None:
-            if self._feed.facts.serial is not None:
-                nodes["serial"] = self._feed.facts.serial
-            nodes |= self._feed.facts.nodes
+        feed = self._feed
+        if feed is not None:
+            if feed.facts.serial is not None:
+                nodes["serial"] = feed.facts.serial
+            nodes |= feed.facts.nodes
         return nodes
 
     def health(self) -> dict[str, float]:
@@ -114,7 +115,7 @@ class KinectCamera:
         if feed is None:
             return {}
         found = {
-            "frames_per_s": round(feed.rate.frames_per_s, 2),
+            "frames_per_s": round(feed.color_rate.frames_per_s, 2),
             "frames_dropped": float(feed.n_dropped),
             "frames_with_wrong_time": float(feed.n_refused),
             "times_reopened": float(feed.n_reopened),
@@ -132,11 +133,12 @@ class KinectCamera:
         feed = self._feed
         if feed is None:
             return ()
-        return (*((LOW_LIGHT,) if feed.rate.low_light else ()), *feed.facts.notices)
+        return (*((LOW_LIGHT,) if feed.color_rate.halved else ()), *feed.facts.notices)
 
     def documents(self) -> dict[str, str]:
         """Return the sensor's factory calibration, where the driver tells it."""
-        factory = None if self._feed is None else self._feed.facts.factory
+        feed = self._feed
+        factory = None if feed is None else feed.facts.factory
         return {} if factory is None else {FILE_NAME: factory.to_json()}
 
     def clock_readings(self) -> tuple[ClockReading, ...]:
@@ -155,7 +157,7 @@ class KinectCamera:
             raise CameraError("wanted an opened camera, found a closed one; call open() first: a Kinect v2")
         return self._feed
 
-    def _frames(self, numbered: Numbered, flags: tuple[str, ...]) -> tuple[Frame, ...]:
+    def _frames(self, numbered: Numbered) -> tuple[Frame, ...]:
         pictures = pictures_of(numbered.moment, mirrored=self._driver.mirrored)
         return tuple(
             Frame(
@@ -164,7 +166,7 @@ class KinectCamera:
                 numbered.device_time_ns,
                 numbered.host_time_ns,
                 numbered.frame_id,
-                flags=flags,
+                flags=("repeated",) if numbered.repeated and spec is COLOR_1080P else (),
             )
             for spec, pixels in zip(SPECS, pictures, strict=True)
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ...errors import CameraError, CameraGone, MavferError
 from ..clock import Clock
 from .driver import PERIOD_NS, Driver, Facts, Moment
-from .light import ColorRate
+from .light import Rate
 from .numbering import Numbering
 
 OPEN_S = 20.0
@@ -33,6 +33,7 @@ FACTS_MOMENTS = 60
 REMEDY = "is it plugged into a USB 3 port, and has it power?"
 GONE = "the Kinect is gone ({why}) and is looked for; {remedy}"
 NONE = "wanted a picture of the Kinect within {timeout_s:g} s, found none ({why}); {remedy}"
+WRONG_TIMES = "its times are not to be believed"
 HANGS = "the Kinect's driver hangs; if it does not come back, unplug the sensor and start the recorder again"
 
 
@@ -66,7 +67,7 @@ class Feed:
         reopen_s: float = REOPEN_S,
         retry_s: float = RETRY_S,
     ) -> None:
-        self.rate = ColorRate()
+        self.color_rate = Rate()
         self.facts = Facts(None)
         """Known after `open`."""
         self.latest: Moment | None = None
@@ -76,7 +77,7 @@ class Feed:
         self.n_reopened = 0
         self._driver, self._clock = driver, clock
         self._gone_s, self._reopen_s, self._retry_s = gone_s, reopen_s, retry_s
-        self._numbering = Numbering()
+        self._numbering, self._rate = Numbering(), Rate()
         self._queue: deque[Numbered] = deque()
         self._changed = threading.Condition()
         self._ready = False
@@ -137,6 +138,7 @@ class Feed:
         """End the thread, which closes the driver; one that hangs is left to itself."""
         self._ending.set()
         with self._changed:
+            self._queue.clear()
             self._changed.notify_all()
         if self._thread.ident is not None:
             self._thread.join(CLOSE_S)
@@ -149,7 +151,7 @@ class Feed:
             except MavferError as error:
                 self._lose(str(error), error)
             except Exception as error:  # a driver's surprise is an outage like any other
-                self._lose(f"{type(error).__name__}: {error}", error)
+                self._lose(" ".join(f"{type(error).__name__}: {error}".split()), error)
             with suppress(Exception):  # what it fails at is of no use to anybody now
                 self._driver.close()
             self._beat_s = time.monotonic()
@@ -165,13 +167,15 @@ class Feed:
         while not self._ending.is_set():
             moment = self._driver.read(READ_S)
             self._beat_s = time.monotonic()
-            if moment is not None:
+            if moment is not None and self._take(moment):
                 heard_s = self._beat_s
-                self._take(moment)
                 continue
             silent_s = self._beat_s - heard_s
             if silent_s > min(self._gone_s, self._reopen_s):
-                self._lose(self._driver.silence(), None)
+                if moment is None:
+                    self._lose(self._driver.silence(), None)
+                else:
+                    self._lose(WRONG_TIMES, CameraError(WRONG_TIMES))
             if silent_s > self._reopen_s:
                 return
 
@@ -179,22 +183,26 @@ class Feed:
         """The sensor is gone: whoever waits learns of it. An error before any moment ends the opening."""
         with self._changed:
             if not self._why:
+                self.color_rate.begin_anew()
+                self._rate.begin_anew()
+            if error is not None or not self._why:  # of mere silence an error tells more
                 self._why = why
-                self.rate.begin_anew()
             if error is not None and not self._ready:
                 self._refusal = error if isinstance(error, CameraError) else CameraError(why)
             self._changed.notify_all()
 
-    def _take(self, moment: Moment) -> None:
+    def _take(self, moment: Moment) -> bool:
+        """Put a moment into the queue; return whether its time is believed."""
         host_time_ns = self._clock.now_ns()
         self._ask_facts()
         device_time_ns = host_time_ns if moment.device_time_ns is None else moment.device_time_ns
         color_time_ns = device_time_ns if moment.color_time_ns is None else moment.color_time_ns
-        period_ns = (2 if self.rate.low_light else 1) * PERIOD_NS
+        period_ns = (2 if self._rate.halved else 1) * PERIOD_NS
         number = self._numbering.place(device_time_ns, host_time_ns, period_ns=period_ns)
         if number is None:
-            return
-        repeated = not self.rate.add(color_time_ns)
+            return False
+        self._rate.add(device_time_ns)
+        repeated = not self.color_rate.add(color_time_ns)
         self.latest = moment
         with self._changed:
             self._why = ""
@@ -204,6 +212,7 @@ class Feed:
                 self.n_dropped += 1
             self._ready = self._ready or self._knows_enough()
             self._changed.notify_all()
+        return True
 
     def _ask_facts(self) -> None:
         """Learn what the sensor tells of itself; it may take its time, and may be another when it is back."""

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from ...errors import CameraError
 from ..streams import COLOR_1080P, KINECT_DEPTH
@@ -157,27 +158,28 @@ class KinectNext:
         return bytes(letters).decode("utf-16-le", "replace").split("\0")[0] or None
 
     def _factory(self, serial: str | None, driver_version: str) -> FactoryCalibration | None:
-        """Return what the SDK tells of the infrared camera; None while that is nothing (before it runs)."""
+        """Return what the SDK tells of the infrared camera; None while that is no camera (before it runs)."""
         from kinect_next import COMOperationError
 
         try:
             lens = self._sensor.mapper._native.get_depth_camera_intrinsics()  # the public call drops the lens
         except COMOperationError:
             return None
-        if not lens.FocalLengthX > 0:
-            return None
         height, width = KINECT_DEPTH.shape
-        depth = FactoryIntrinsics(
-            width=width,
-            height=height,
-            fx=lens.FocalLengthX,
-            fy=lens.FocalLengthY,
-            cx=lens.PrincipalPointX,
-            cy=lens.PrincipalPointY,
-            k1=lens.RadialDistortionSecondOrder,
-            k2=lens.RadialDistortionFourthOrder,
-            k3=lens.RadialDistortionSixthOrder,
-        )
+        try:
+            depth = FactoryIntrinsics(
+                width=width,
+                height=height,
+                fx=lens.FocalLengthX,
+                fy=lens.FocalLengthY,
+                cx=lens.PrincipalPointX,
+                cy=lens.PrincipalPointY,
+                k1=lens.RadialDistortionSecondOrder,
+                k2=lens.RadialDistortionFourthOrder,
+                k3=lens.RadialDistortionSixthOrder,
+            )
+        except ValidationError:  # zeros at first, or not finite: it films all the same
+            return None
         return FactoryCalibration(
             driver=self.name,
             driver_version=driver_version,

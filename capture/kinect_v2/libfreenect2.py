@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from ...errors import CameraError
 from ..now import monotonic_ns
@@ -269,9 +270,7 @@ class Libfreenect2:
         frames = self._depth.waitForNewFrame()
         try:
             depth, infrared = frames["depth"], frames["ir"]
-            if (
-                depth.sequence != infrared.sequence
-            ):  # taken while the listener replaced the one, not the other
+            if depth.sequence != infrared.sequence:  # taken while the listener replaced only the one
                 self._n_incomplete += 1
                 return
             taken = Taken(self._ticks.ns(depth.timestamp), arrival_ns)
@@ -282,20 +281,21 @@ class Libfreenect2:
         self._pairing.follow(taken, pictures)
 
     def _factory(self) -> FactoryCalibration | None:
-        """Return what the sensor told when it was started; None where it did not."""
+        """Return what the sensor told when it was started; None where that is no camera."""
         infrared, color = self._device.getIrCameraParams(), self._device.getColorCameraParams()
-        if not infrared.fx > 0 or not color.fx > 0:
-            return None
         height, width = KINECT_DEPTH.shape
         lens = {name: getattr(infrared, name) for name in LENS}
         pinhole = {name: getattr(color, name) for name in PINHOLE}
-        return FactoryCalibration(
-            driver=self.name,
-            driver_version=binding_version(),
-            serial=self._serial,
-            mirrored=self.mirrored,
-            depth=FactoryIntrinsics(width=width, height=height, **lens),
-            color=FactoryIntrinsics(width=COLOR_1080P.shape[1], height=COLOR_1080P.shape[0], **pinhole),
-            color_parameters={name: getattr(color, name) for name in COLOR_PARAMETERS},
-            remarks=REMARKS,
-        )
+        try:
+            return FactoryCalibration(
+                driver=self.name,
+                driver_version=binding_version(),
+                serial=self._serial,
+                mirrored=self.mirrored,
+                depth=FactoryIntrinsics(width=width, height=height, **lens),
+                color=FactoryIntrinsics(width=COLOR_1080P.shape[1], height=COLOR_1080P.shape[0], **pinhole),
+                color_parameters={name: getattr(color, name) for name in COLOR_PARAMETERS},
+                remarks=REMARKS,
+            )
+        except ValidationError:  # zeros, or not finite: it films all the same
+            return None

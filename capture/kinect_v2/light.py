@@ -19,32 +19,32 @@ NOTICE = (
 )
 
 
-class ColorRate:
-    """How often new color pictures come, by the sensor's clock."""
+class Rate:
+    """How often pictures come that are new, by the sensor's clock."""
 
     def __init__(self) -> None:
-        self.low_light = False
-        """Whether color comes at half its rate: most of the last intervals are of two periods."""
+        self.halved = False
+        """Whether they come at half their rate: most of the last intervals are of two periods."""
         self.frames_per_s = 0.0
-        """New color pictures per second over the last half to whole second; 0 while it is not known."""
+        """New pictures per second over the last half to whole second; 0 while it is not known."""
         self._times: deque[int] = deque(maxlen=INTERVALS + 1)
 
     def begin_anew(self) -> None:
         """Forget what came before an outage."""
         self._times.clear()
-        self.low_light, self.frames_per_s = False, 0.0
+        self.halved, self.frames_per_s = False, 0.0
 
-    def add(self, color_time_ns: int) -> bool:
-        """Take the time of a moment's color picture; return whether the picture is a new one."""
-        if self._times and color_time_ns == self._times[-1]:
+    def add(self, time_ns: int) -> bool:
+        """Take a picture's time; return whether the picture is a new one."""
+        if self._times and time_ns == self._times[-1]:
             return False
-        if self._times and color_time_ns < self._times[-1]:
+        if self._times and time_ns < self._times[-1]:
             self._times.clear()
-        self._times.append(color_time_ns)
+        self._times.append(time_ns)
         if len(self._times) > 1:
             self.frames_per_s = (len(self._times) - 1) * 1e9 / (self._times[-1] - self._times[0])
         intervals = sorted(after - before for before, after in pairwise(self._times))
         if len(intervals) >= LEAST_INTERVALS:
             middle = intervals[len(intervals) // 2]
-            self.low_light = SLOW_PERIODS[0] < middle / PERIOD_NS < SLOW_PERIODS[1]
+            self.halved = SLOW_PERIODS[0] < middle / PERIOD_NS < SLOW_PERIODS[1]
         return True

@@ -1,8 +1,10 @@
 """Frame ids made from time, for a sensor that counts none: a frame that did not come leaves its id free."""
 
+from collections import deque
 from itertools import pairwise
 
 from ..device_clock import MAX_DRIFT
+from .driver import PERIOD_NS
 
 EARLY_NS = 500_000_000
 """A frame so much sooner after its exposure than any before has a wrong time."""
@@ -24,7 +26,7 @@ class Numbering:
         """Frames whose time was not believed."""
         self._last: tuple[int, int, int] | None = None  # id, device time, host time
         self._floor_ns = 0
-        self._odd: list[int] = []  # device times of the frames refused in a row
+        self._odd: deque[int] = deque(maxlen=BELIEVED_FRAMES - 1)  # times of the last refused in a row
         self._anew = False
 
     def begin_anew(self) -> None:
@@ -42,7 +44,7 @@ class Numbering:
         if self._last is None:
             return self._take(0, device_time_ns, host_time_ns, anchor=True)
         last_id, last_device_ns, last_host_ns = self._last
-        if self._anew or self._agrees_with_odd(device_time_ns, period_ns):
+        if self._anew or self._agrees_with_odd(device_time_ns):
             n_periods = max(1, round((host_time_ns - last_host_ns) / period_ns))
             return self._take(last_id + n_periods, device_time_ns, host_time_ns, anchor=True)
         since_ns = device_time_ns - last_device_ns
@@ -56,13 +58,13 @@ class Numbering:
         n_periods = max(1, round(since_ns / period_ns))
         return self._take(last_id + n_periods, device_time_ns, host_time_ns, anchor=False)
 
-    def _agrees_with_odd(self, device_time_ns: int, period_ns: int) -> bool:
+    def _agrees_with_odd(self, device_time_ns: int) -> bool:
         """Whether enough frames in a row, this one the last, follow each other on a time of their own."""
-        times = [*self._odd[-(BELIEVED_FRAMES - 1) :], device_time_ns]
+        times = [*self._odd, device_time_ns]
         if len(times) < BELIEVED_FRAMES:
             return False
         steps = [after - before for before, after in pairwise(times)]
-        return all(period_ns / 2 < step < 10 * period_ns for step in steps)
+        return all(PERIOD_NS / 2 < step < 20 * PERIOD_NS for step in steps)
 
     def _take(self, number: int, device_time_ns: int, host_time_ns: int, *, anchor: bool) -> int:
         if anchor:

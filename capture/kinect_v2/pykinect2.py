@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from ...errors import CameraError
 from ..streams import COLOR_1080P, KINECT_DEPTH
@@ -92,12 +93,11 @@ class PyKinect2:
         end_s = time.monotonic() + timeout_s
         while (moment := self._paired()) is None:
             arrived = self._inbox.wait(end_s - time.monotonic())
-            if not arrived:
+            if arrived is None:
                 if self._inbox.ended:
                     raise CameraError(f"pykinect2's thread has ended: {self._inbox.ended}")
                 return None
-            for picture in arrived:
-                self._sort(picture)
+            self._sort(arrived)
         return moment
 
     def facts(self) -> Facts:
@@ -160,20 +160,14 @@ class PyKinect2:
         )
 
     def _factory(self, driver_version: str) -> FactoryCalibration | None:
-        """Return what the SDK tells of the infrared camera; None while that is nothing (before it runs)."""
+        """Return what the SDK tells of the infrared camera; None while that is no camera (before it runs)."""
         try:
             lens = self._runtime._mapper.GetDepthCameraIntrinsics()
         except Exception:  # a COMError: it is not known yet
             return None
-        if not lens.FocalLengthX > 0:
-            return None
         height, width = KINECT_DEPTH.shape
-        return FactoryCalibration(
-            driver=self.name,
-            driver_version=driver_version,
-            serial=None,
-            mirrored=self.mirrored,
-            depth=FactoryIntrinsics(
+        try:
+            depth = FactoryIntrinsics(
                 width=width,
                 height=height,
                 fx=lens.FocalLengthX,
@@ -183,7 +177,15 @@ class PyKinect2:
                 k1=lens.RadialDistortionSecondOrder,
                 k2=lens.RadialDistortionFourthOrder,
                 k3=lens.RadialDistortionSixthOrder,
-            ),
+            )
+        except ValidationError:  # zeros at first, or not finite: it films all the same
+            return None
+        return FactoryCalibration(
+            driver=self.name,
+            driver_version=driver_version,
+            serial=None,
+            mirrored=self.mirrored,
+            depth=depth,
             depth_to_color=tuple(self._samples()),
             remarks=(NO_COLOR,),
         )

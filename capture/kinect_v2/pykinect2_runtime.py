@@ -5,6 +5,7 @@ See pykinect2.py, which pairs what lies there.
 
 import ctypes
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,6 +21,8 @@ from .kinect_next import TICK_NS
 from .pairing import Taken
 
 LIBRARY = "pykinect2024"
+MOST_WAITING = 90
+"""Pictures, of all three kinds: a second of them, 280 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,10 @@ class Inbox:
 
     def __init__(self) -> None:
         self.n_failed = 0
-        """Pictures that were announced and could not be had."""
+        """Pictures that were announced and could not be had, or waited too long."""
         self.ended = ""
         """Why the fork's thread has ended, or ""."""
-        self._pictures: list[Picture] = []
+        self._pictures: deque[Picture] = deque()
         self._changed = threading.Condition()
 
     def receive(self, take: Callable[[], Picture]) -> None:
@@ -53,6 +56,9 @@ class Inbox:
             return
         with self._changed:
             self._pictures.append(picture)
+            if len(self._pictures) > MOST_WAITING:
+                self._pictures.popleft()
+                self.n_failed += 1
             self._changed.notify_all()
 
     def end(self, why: str) -> None:
@@ -61,12 +67,11 @@ class Inbox:
             self.ended = why
             self._changed.notify_all()
 
-    def wait(self, timeout_s: float) -> list[Picture]:
-        """Return what has arrived, in that order; none after `timeout_s`, or when the thread has ended."""
+    def wait(self, timeout_s: float) -> Picture | None:
+        """Return the next that has arrived; None after `timeout_s`, or when the thread has ended."""
         with self._changed:
             self._changed.wait_for(lambda: self._pictures or self.ended, max(0.0, timeout_s))
-            pictures, self._pictures = self._pictures, []
-            return pictures
+            return self._pictures.popleft() if self._pictures else None
 
 
 def load() -> tuple[Any, Any]:

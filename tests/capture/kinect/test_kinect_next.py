@@ -99,6 +99,20 @@ def test_a_sensor_whose_clock_begins_anew_goes_on_after_three_frames_and_the_gap
     assert camera.health()["frames_with_wrong_time"] == 2
 
 
+def test_a_sensor_whose_clock_stands_still_is_gone_by_name(kinect):
+    camera = kinect.open(gone_s=0.05)
+    kinect.see(1)
+    told: list[str] = []
+    for _ in range(1000):
+        kinect.show(2, ticks=1)
+        with pytest.raises(CameraError) as caught:
+            camera.grab(0.001)
+        told.append(str(caught.value))
+        if "its times are not to be believed" in told[-1]:
+            break
+    assert "the Kinect is gone (its times are not to be believed)" in told[-1]
+
+
 def test_low_light_is_told_while_it_lasts_and_its_slow_frames_are_no_gaps(kinect):
     camera = kinect.open()
     kinect.see(1)
@@ -121,10 +135,11 @@ def test_a_color_picture_that_comes_twice_is_flagged_and_shows_low_light_too(kin
     camera = kinect.open()
     captures = [kinect.see(n, color_ticks=71_000_000 + n // 2 * 666_666) for n in range(2, 50)]
     assert [capture.flags for capture in captures[:4]] == [(), ("repeated",), (), ("repeated",)]
-    assert captures[1].retrieve()[0].flags == ("repeated",)
+    assert [frame.flags for frame in captures[1].retrieve()] == [("repeated",), (), ()]
     assert [capture.frame_id - captures[0].frame_id for capture in captures[:10]] == list(range(10))
     assert camera.notices()
     assert camera.health()["frames_per_s"] == pytest.approx(15, abs=0.01)
+    assert kinect.see(51).frame_id == captures[-1].frame_id + 2, "a lost moment shows, though color is slow"
 
 
 @pytest.mark.parametrize("absent", ["color", "depth", "infrared"])
@@ -224,7 +239,7 @@ def test_another_sensor_is_not_taken_for_the_one_that_went_away(kinect, sdk):
     sdk.wait_opened(2)
     kinect.show(10)
     sdk.wait_opened(3)
-    with pytest.raises(CameraGone):
+    with pytest.raises(CameraGone, match=f"another came back: wanted serial '{mine}', found 'another'"):
         camera.grab(WAIT_S)
     sdk.serial = mine
     assert kinect.see(40).frame_id == first + 39
@@ -281,6 +296,27 @@ def test_a_sensor_that_tells_its_lens_late_is_waited_for_and_one_that_never_does
     camera.close()
     sdk.intrinsics_after = 10**9
     assert kinect.open(n_shots=QUEUE_MOMENTS * 2).documents() == {}
+
+
+@pytest.mark.parametrize("place", [1, 6], ids=["fy", "the lens"])
+def test_a_sensor_that_tells_no_lens_but_nonsense_is_filmed_all_the_same(kinect, sdk, place):
+    sdk.intrinsics = (*sdk.intrinsics[:place], float("nan"), *sdk.intrinsics[place + 1 :])
+    camera = kinect.open(n_shots=QUEUE_MOMENTS * 2)
+    assert camera.documents() == {}
+    kinect.see(1)
+
+
+def test_a_driver_s_surprise_is_one_line(kinect):
+    class Babbling(KinectNext):
+        def facts(self):
+            raise ValueError("two\nlines")
+
+    camera = KinectCamera(Babbling(None), clock=kinect.clock, gone_s=60.0, open_s=WAIT_S)
+    shown = threading.Thread(target=lambda: kinect.show(0, settle=False))
+    shown.start()
+    with pytest.raises(CameraError, match=r"^ValueError: two lines$"):
+        camera.open()
+    shown.join()
 
 
 def test_a_sensor_with_another_serial_is_refused(kinect, sdk):
@@ -343,6 +379,16 @@ def test_a_grab_that_waits_ends_when_the_camera_is_closed(kinect):
     camera.close()
     waiting.join(WAIT_S)
     assert "closed" in str(told[0])
+
+
+def test_a_closed_camera_keeps_no_moments(kinect):
+    camera = kinect.open()
+    kinect.show(1)
+    feed = camera._feed
+    assert feed is not None
+    camera.close()
+    with pytest.raises(CameraError, match="closed"):
+        feed.next(0.0)
 
 
 def test_a_driver_that_hangs_is_told_and_not_used_a_second_time(kinect, sdk, monkeypatch):

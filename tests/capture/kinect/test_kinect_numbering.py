@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mavfer.capture.kinect_v2.driver import PERIOD_NS
-from mavfer.capture.kinect_v2.light import ColorRate
+from mavfer.capture.kinect_v2.light import Rate
 from mavfer.capture.kinect_v2.numbering import Numbering
 
 LATE_NS = st.integers(0, 15_000_000)
@@ -60,6 +60,14 @@ def test_an_opened_sensor_s_first_frame_is_believed_whatever_its_clock_says():
     assert numbering.n_refused == 0
 
 
+def test_a_clock_that_begins_anew_at_the_full_rate_is_believed_though_frames_were_slow():
+    numbering = Numbering()
+    for n in range(0, 20, 2):
+        placed(numbering, n, period_ns=2 * PERIOD_NS)
+    ids = [placed(numbering, 20 + i, device_ns=i * PERIOD_NS, period_ns=2 * PERIOD_NS) for i in range(6)]
+    assert [number is None for number in ids] == [True, True, False, False, False, False]
+
+
 def test_a_host_that_stood_still_makes_no_gap_where_the_driver_kept_the_frames():
     numbering = Numbering()
     late = {n: 2_000_000_000 if n == 10 else 2_000_000_000 - (n - 10) * PERIOD_NS + n for n in range(10, 30)}
@@ -74,15 +82,15 @@ def test_slow_frames_count_one_at_their_own_period():
 
 @given(st.integers(0, 14))
 def test_a_few_lost_frames_are_not_taken_for_low_light(n_lost_in_a_row):
-    rate = ColorRate()
+    rate = Rate()
     times = [n for n in range(100) if not 50 <= n < 50 + n_lost_in_a_row and n % 10 != 7]
     for n in times:
         rate.add(n * PERIOD_NS)
-        assert not rate.low_light
+        assert not rate.halved
 
 
 def test_a_clock_that_goes_back_begins_a_new_rate():
-    rate = ColorRate()
+    rate = Rate()
     for n in (*range(100, 130), *range(30)):
         rate.add(n * PERIOD_NS)
     assert abs(rate.frames_per_s - 30) < 0.01

@@ -375,8 +375,17 @@ def test_the_factory_calibration_is_kept_as_the_sensor_tells_it(filmed):
     assert factory.color.fx == factory.color_parameters["fx"]
 
 
-def test_a_sensor_that_tells_no_calibration_is_filmed_all_the_same(driver, sensor):
-    sensor.tell((0.0,) * 9, (0.0,) * 26)
+@pytest.mark.parametrize(
+    ("infrared", "color"),
+    [
+        ((0.0,) * 9, (0.0,) * 26),
+        ((*INFRARED_CAMERA[:8], float("nan")), COLOR_CAMERA),
+        (INFRARED_CAMERA, (*COLOR_CAMERA[:25], float("inf"))),
+    ],
+    ids=["none", "a lens of nonsense", "a polynomial of nonsense"],
+)
+def test_a_sensor_that_tells_no_calibration_is_filmed_all_the_same(driver, sensor, infrared, color):
+    sensor.tell(infrared, color)
     assert driver.facts().factory is None
     sensor.push_all(1)
     assert driver.read(WAIT_S) is not None

@@ -19,7 +19,9 @@ from mavfer.capture.kinect_v2 import pykinect2, pykinect2_runtime
 from mavfer.capture.kinect_v2.camera import KinectCamera
 from mavfer.capture.kinect_v2.factory import FILE_NAME, factory_from_json
 from mavfer.capture.kinect_v2.light import NOTICE as LOW_LIGHT
+from mavfer.capture.kinect_v2.pairing import Taken
 from mavfer.capture.kinect_v2.pykinect2 import NO_TIME, SEPARATE, PyKinect2, make_driver
+from mavfer.capture.kinect_v2.pykinect2_runtime import MOST_WAITING, Inbox, Picture
 from mavfer.capture.kinect_v2.settings import KinectSettings
 from mavfer.errors import CameraError, CameraGone
 
@@ -247,6 +249,30 @@ def test_the_factory_calibration_is_kept_with_samples_of_the_mapper(filmed, sdk)
     for sample in factory.depth_to_color:
         assert sample.color_x == pytest.approx(3.5 * sample.depth_x + 50 - sample.depth_mm / 1000)
         assert sample.color_y == pytest.approx(2.5 * sample.depth_y)
+
+
+def test_pictures_that_wait_while_the_driver_is_not_asked_are_paired_all_the_same(filmed):
+    filmed.camera.close()
+    driver = PyKinect2()
+    driver.open()
+    filmed.wait_until_open(2)
+    for n in range(1, 21):
+        filmed.show(n)
+    found = [driver.read(0.0) for _ in range(20)]
+    assert [moment and moment.device_time_ns for moment in found] == [
+        (EPOCH_TICKS + n * PERIOD_TICKS) * 100 for n in range(1, 21)
+    ]
+    assert driver.health()["frames_incomplete"] == 0
+    driver.close()
+
+
+def test_pictures_that_nobody_takes_do_not_pile_up():
+    inbox = Inbox()
+    picture = Picture("depth", np.zeros(1), Taken(None, 0))
+    for _ in range(MOST_WAITING + 5):
+        inbox.receive(lambda: picture)
+    assert inbox.n_failed == 5
+    assert len(list(iter(lambda: inbox.wait(0.0), None))) == MOST_WAITING
 
 
 def test_the_calibration_is_asked_for_until_the_sensor_runs(sdk):
