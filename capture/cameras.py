@@ -45,16 +45,15 @@ def make_camera(
             raise ConfigError('camera = "replay" wants a table "replay" with the session')
         return ReplayCamera(settings.replay, clock=clock, decode=rig.color == "lossless")
     if settings.camera == "simulated_a65" and rig.scene.wire:
-        from .simulated.wired import WiredA65
-
-        return WiredA65(rig.scene, subject=subject, seconds=seconds, clock=clock)
-    from .simulated.cameras import SimulatedA65, SimulatedKinect
-
-    kind = SimulatedKinect if settings.camera == "simulated_kinect" else SimulatedA65
+        from .simulated.wired import WiredA65 as Simulated
+    elif settings.camera == "simulated_a65":
+        from .simulated.cameras import SimulatedA65 as Simulated
+    else:
+        from .simulated.cameras import SimulatedKinect as Simulated
     if isinstance(clock, SkewedClock):
-        true = kind(rig.scene, subject=subject, seconds=seconds, clock=MonotonicClock())
+        true = Simulated(rig.scene, subject=subject, seconds=seconds, clock=MonotonicClock())
         return SkewedCamera(true, clock)
-    return kind(rig.scene, subject=subject, seconds=seconds, clock=clock)
+    return Simulated(rig.scene, subject=subject, seconds=seconds, clock=clock)
 
 
 def make_clock(rig: Rig, name: str) -> Clock:

@@ -189,7 +189,7 @@ class Drain:
             try:
                 capture = self._camera.grab(GRAB_TIMEOUT_S)
             except Exception as error:  # a driver's surprise is a frame that did not come, like any other
-                if self._is_over_after(error):
+                if self._abandoned.is_set() or self._is_over_after(error):
                     break
                 continue
             if self._abandoned.is_set():  # it came back too late
@@ -220,12 +220,12 @@ class Drain:
 
     def _is_over_after(self, error: Exception) -> bool:
         """Whether grabbing ends with a failed grab: at the plan's end, or where the camera is given up."""
+        if isinstance(error, CameraGone):
+            self._see_gone(error)
         if self._timeline_ns() > self._plan.end_ns:
             if not isinstance(error, CameraEnded):
                 self.complaints.add(_told(error))
             return True
-        if isinstance(error, CameraGone):
-            self._see_gone(error)
         if isinstance(error, CameraEnded) or self.hung_s > CAMERA_HUNG_S:
             self.cut_short = True
             self.complaints.add(_told(error))
@@ -239,7 +239,7 @@ class Drain:
         """Tell once that the camera is gone; it may come back until the plan's end."""
         self._answered_at_s = time.monotonic()
         if self._gone_at_s is None:
-            self._gone_at_s = self._grabbed_at_s
+            self._gone_at_s = min(self._grabbed_at_s, self._answered_at_s)  # the former may be ahead
             self.complaints.add(str(error))
             self._tell_event("camera", str(error))
 

@@ -53,6 +53,7 @@ class Recording:
         self.files: tuple[str, ...] = ()
         self.finished = False
         self._failed = False
+        self._disk_is_full = False
         self._rig = rig
         self._settings = settings
         self._sensor = sensor
@@ -254,12 +255,12 @@ class Recording:
 
     def _guard_disk(self, drain: Drain) -> None:
         least = self._rig.reserve_mb * 2**20 // 10
-        if 0 <= self._free_bytes() < least:
+        if not self._disk_is_full and 0 <= self._free_bytes() < least:
             text = f"the disk has less than {size_text(least)} left: the take was ended"
-            self._failed = True
-            if self._complaints.add(text):
-                self.tell("disk", text)
-                drain.cut_now()
+            self._disk_is_full = self._failed = True
+            drain.cut_now()
+            self._complaints.add(text)
+            self.tell("disk", text)
 
     def tell(self, kind: str, text: str) -> None:
         """Write down, in the files too, that something changed or went wrong."""

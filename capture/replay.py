@@ -63,14 +63,18 @@ class ReplayCamera:
             raise CameraError(str(error)) from error
 
     def start(self, first_tick_ns: int) -> None:
-        """Play from the beginning; the session's first tick is `first_tick_ns` on the host's clock."""
+        """Play from the beginning; the session's first tick is `first_tick_ns` on the host's clock.
+
+        With the first tick ahead it is a take. Before one, what comes first shows every stream, and soon.
+        """
         moments = self._opened().moments
         self._begin_ns, self._next = first_tick_ns, 0
-        late_ns = moments.first_of(moments.after_ns, 0)
-        most_ns = (
-            0 if self._is_virtual else SHOWN_LATE_NS
-        )  # no virtual clock jumps while it is being measured
-        if first_tick_ns <= self._clock.now_ns() and late_ns > most_ns:
+        if first_tick_ns > self._clock.now_ns():
+            return
+        self._next = moments.first_whole
+        late_ns = moments.first_of(moments.after_ns, self._next)
+        most_ns = 0 if self._is_virtual else SHOWN_LATE_NS  # no virtual clock jumps while it is measured
+        if late_ns > most_ns:
             self._begin_ns -= late_ns
 
     def grab(self, timeout_s: float) -> Capture:

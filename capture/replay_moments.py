@@ -28,6 +28,7 @@ class Moments:
     frame_id, device_time_ns : (M, S) int64, as recorded
     after_ns : (M, S) int64, time on the plan's clock since the session's first tick
     number : (M,) int64, counts the moments that were wanted: a gap in it is a moment that was lost
+    first_whole : the first moment with a frame of every stream; 0 where there is none
     fps : moments wanted per second
     end_ns : when the session ends, after its first tick
     n_unplaced : moments left out because nothing ties them to the plan's clock
@@ -39,6 +40,7 @@ class Moments:
     device_time_ns: NDArray[np.int64]
     after_ns: NDArray[np.int64]
     number: NDArray[np.int64]
+    first_whole: int
     fps: float
     end_ns: int
     n_unplaced: int
@@ -113,6 +115,7 @@ def read_moments(session: Session, recorder: str) -> Moments:
     period_ns = 1e9 / told_fps if told_fps else _usual_period_ns(lead_ns[placed])
     planned_ns = 0 if plan.fps is None else round(plan.n_ticks * plan.period_ns)
     last_ns = int(after_ns[placed].max()) if placed.any() else 0
+    whole = np.all(present[placed], axis=1)
     return Moments(
         streams=streams,
         picture=picture[placed],
@@ -120,6 +123,7 @@ def read_moments(session: Session, recorder: str) -> Moments:
         device_time_ns=table([index.device_time_ns for index in frames])[placed],
         after_ns=after_ns[placed],
         number=number[placed],
+        first_whole=int(np.argmax(whole)) if whole.any() else 0,
         fps=1e9 / period_ns,
         end_ns=max(planned_ns, last_ns + round(period_ns)),
         n_unplaced=int(np.sum(~placed)),
@@ -138,11 +142,7 @@ def sha256_of_recorded(session: Session, moments: Moments) -> str:
 
 
 def _group(session: Session, recorder: str, streams: tuple[Stream, ...]) -> NDArray[np.int64]:
-    """Return (M, S): frames that were stored one after the other under one id are one moment.
-
-    The first moment is the first with a frame of every stream, if there is one: what the recorder is opened
-    with must show them all.
-    """
+    """Return (M, S): frames that were stored one after the other under one id are one moment."""
     columns = []  # file, place in it, stream, id, number of the frame
     for s, stream in enumerate(streams):
         n_before = 0
@@ -159,8 +159,7 @@ def _group(session: Session, recorder: str, streams: tuple[Stream, ...]) -> NDAr
     moment = np.cumsum(begins) - 1
     picture = np.full((moment[-1] + 1, len(streams)), NONE, np.int64)
     picture[moment, stream_of] = frame
-    whole = np.all(picture != NONE, axis=1)
-    return picture[np.argmax(whole) :]
+    return picture
 
 
 def _usual_period_ns(after_ns: NDArray[np.int64]) -> float:

@@ -27,8 +27,13 @@ CameraKind = Annotated[
     BeforeValidator(lambda kind: kind.replace("-", "_") if isinstance(kind, str) else kind),
 ]
 """What `camera = ` names; "flir-a65" is read as "flir_a65"."""
-TABLES = ("kinect_v2", "flir_a65", "webcam", "replay")
-"""The kinds that have a table of settings under their name."""
+TABLES = {
+    "kinect_v2": ("driver", "serial", "pipeline"),
+    "flir_a65": ("cti", "serial", "address", "packet_size_bytes"),
+    "webcam": ("device", "driver"),
+    "replay": ("session",),
+}
+"""The kinds that have a table of settings under their name, and what in it depends on the machine."""
 LOOPBACK = ("127.0.0.1", "localhost")
 
 
@@ -103,12 +108,22 @@ class RecorderSettings(StrictModel):
         return self
 
     def with_places_of(self, own: "RecorderSettings") -> "RecorderSettings":
-        """Return these settings, but what names a file or a device of a machine as in `own`."""
-        changes: dict[str, object] = {"path": own.path, "folder": own.folder, "skew": own.skew}
-        for kind in TABLES:
-            if getattr(self, kind) is not None or getattr(own, kind) is not None:
-                changes[kind] = getattr(own, kind)
-        return self.model_copy(update=changes)
+        """Return these settings, but what names a file or a device of a machine as in `own`.
+
+        Raises
+        ------
+        ConfigError
+            These want something of the machine that `own` does not name.
+        """
+        kind = self.camera
+        found = self.model_dump(exclude={"path", "folder", "skew", kind})
+        found |= own.model_dump(include={"folder", "skew"} | ({"path"} if kind == "video" else set()))
+        if kind in TABLES:
+            told, here = getattr(self, kind), getattr(own, kind)
+            told = told.model_dump(exclude=set(TABLES[kind])) if told is not None else {}
+            here = here.model_dump(include=set(TABLES[kind])) if here is not None else {}
+            found[kind] = (told | here) or None
+        return parse(found, RecorderSettings, where="this machine's rig file, for what the master wants")
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -193,6 +208,8 @@ class Rig(StrictModel):
                     f"recorders.{name} films at its own pace; {virtual} wants only cameras that can wait: "
                     "simulated ones, videos and replays"
                 )
+            if settings.camera == "simulated_a65" and self.scene.wire:
+                raise ValueError(f"simulated.wire is as fast as time; {virtual} wants wire = false")
             if settings.replay is not None and settings.replay.pace == "real":
                 raise ValueError(f'recorders.{name}.replay.pace wants "fast": the rig has {virtual}')
         return self

@@ -22,7 +22,8 @@ def without_transport(
     Between two steps of either clock the travel is one number: the median, over the frames, of the time from
     the camera's own time, brought to the host's clock by the nearest reading, to the undelayed arrival. A
     reading's answer may have been made at any moment between its two host times: that is the error, half a
-    round trip at most.
+    round trip at most. Where no reading tells, as in a stretch shorter than the time between two, the median
+    of the other stretches is taken.
 
     Parameters
     ----------
@@ -34,23 +35,23 @@ def without_transport(
     middle_ns = (readings[:, 1] + readings[:, 2]) // 2
     host_from_device_ns = middle_ns - readings[:, 0]
     order = np.argsort(middle_ns, kind="stable")
-    exposed_ns = times.host_ns.copy()
-    travels_ns: list[float] = []
     edges = sorted({0, *(step.n_before for step in times.steps), len(device_ns)})
-    for start, stop in itertools.pairwise(edges):
-        piece = slice(start, stop)
+    pieces = [slice(start, stop) for start, stop in itertools.pairwise(edges)]
+    travels_ns: dict[int, float] = {}
+    for number, piece in enumerate(pieces):
         nearest = order[_nearest(middle_ns[order], times.host_ns[piece])]
         near = np.abs(middle_ns[nearest] - times.host_ns[piece]) <= NEAR_NS
         travel_ns = times.host_ns[piece] - device_ns[piece] - host_from_device_ns[nearest]
         plausible = near & (travel_ns >= 0) & (travel_ns <= LONGEST_NS)
-        if 2 * np.count_nonzero(plausible) <= stop - start:
-            continue
-        typical_ns = float(np.median(travel_ns[plausible]))
-        exposed_ns[piece] -= round(typical_ns)
-        travels_ns.append(typical_ns)
+        if 2 * np.count_nonzero(plausible) > len(plausible):
+            travels_ns[number] = float(np.median(travel_ns[plausible]))
     if not travels_ns:
         return times, float("nan")
-    return replace(times, host_ns=exposed_ns), float(np.median(travels_ns)) / 1e6
+    usual_ns = float(np.median(list(travels_ns.values())))
+    exposed_ns = times.host_ns.copy()
+    for number, piece in enumerate(pieces):
+        exposed_ns[piece] -= round(travels_ns.get(number, usual_ns))
+    return replace(times, host_ns=exposed_ns), usual_ns / 1e6
 
 
 def _nearest(sorted_ns: NDArray[np.int64], wanted_ns: NDArray[np.int64]) -> NDArray[np.int64]:

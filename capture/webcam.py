@@ -74,6 +74,7 @@ class WebcamCamera:
         self._gone = False
         self._heard_ns = 0
         self._last_id = -1
+        self._n_unread = 0  # since the last picture that was handed over
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -176,8 +177,8 @@ class WebcamCamera:
         if rate is None or rate > SLOW * self._fps:
             return ()
         return (
-            f"color comes at {rate:.0f} frames a second instead of {self._fps:g}: the light is low (give it "
-            "more light, or a fixed exposure), or the line to the camera is full",
+            f"color comes at fewer than {SLOW * self._fps:.3g} frames a second instead of {self._fps:g}: the "
+            "light is low (give it more light, or a fixed exposure), or the line to the camera is full",
         )
 
     def documents(self) -> dict[str, str]:
@@ -251,12 +252,12 @@ class WebcamCamera:
         if not device.grab():
             return False
         host_ns = monotonic_ns()
-        device_ns = device.device_ns() if self._nodes["frame_time"] == "driver" else 0
+        device_ns = device.device_ns() if self._nodes["frame_time"] == "driver" else host_ns
         picture = device.picture()
         if picture is None:
-            self._last_id += 1  # it came, and is lost
+            self._n_unread += 1  # it came, and is lost
         else:
-            self._hand_over(picture, device_ns or host_ns, host_ns)
+            self._hand_over(picture, device_ns, host_ns)
         return True
 
     def _find(self, closing: threading.Event) -> WebcamDevice | None:
@@ -269,7 +270,8 @@ class WebcamCamera:
         with self._changed:
             silent_s = (host_ns - self._heard_ns) / 1e9
             away = self._gone or silent_s > SILENT_S
-            self._last_id += max(1, round(silent_s * self._fps)) if away else 1
+            self._last_id += max(self._n_unread + 1, round(silent_s * self._fps) if away else 0)
+            self._n_unread = 0
             self._gone, self._heard_ns = False, host_ns
             self._arrivals_ns.append(host_ns)
             self._grabbed.append(_Grabbed(self._last_id, device_ns, host_ns, picture))

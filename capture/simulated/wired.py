@@ -19,6 +19,7 @@ from .scene import SceneSettings
 READY_TIMEOUT_S = 120.0
 """The first time on a machine numba compiles the renderer."""
 ANSWER_TIMEOUT_S = 10.0
+END_TIMEOUT_S = 5.0
 
 
 class WiredA65:
@@ -27,8 +28,7 @@ class WiredA65:
     def __init__(self, scene: SceneSettings, *, subject: str, seconds: float, clock: Clock) -> None:
         from ..flir_a65 import FlirA65
 
-        number = os.getpid()
-        self._address = f"127.77.{number >> 8 & 255}.{number & 255 or 256 - (number >> 16 & 127)}"
+        self._address = own_address(os.getpid())
         self._scene, self._subject, self._seconds = scene, subject, seconds
         self._device: subprocess.Popen[str] | None = None
         self._answers: SimpleQueue[str] = SimpleQueue()
@@ -113,7 +113,11 @@ class WiredA65:
         self._camera.close()
         if self._device is not None:
             self._device.terminate()
-            self._device.wait()
+            try:
+                self._device.wait(END_TIMEOUT_S)
+            except subprocess.TimeoutExpired:  # numba cannot be interrupted
+                self._device.kill()
+                self._device.wait()
             for pipe in (self._device.stdin, self._device.stderr):
                 assert pipe is not None
                 pipe.close()
@@ -138,3 +142,9 @@ class WiredA65:
             for line in lines:
                 self._answers.put(line.strip())
         self._answers.put("")
+
+
+def own_address(pid: int) -> str:
+    """Return a loopback address that no other process's camera has; none ends in 0 or 255."""
+    rest, last = divmod(pid, 254)
+    return f"127.{64 + (rest >> 8 & 127)}.{rest & 255}.{last + 1}"

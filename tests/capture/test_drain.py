@@ -120,9 +120,24 @@ def test_a_camera_that_is_gone_and_looked_for_is_not_given_up(drained, tmp_path,
     assert counters.lost == {"sensor": 3}
     assert complaints[0] == "the camera is unplugged"
     assert re.fullmatch(r"the camera is back after \d\.\d s", complaints[1])
-    reader = McapReader(tmp_path / "kinect.0000.mcap")
-    events = [decode_json(reader.payload(row)) for row in reader.rows[reader.rows["channel"] == EVENTS.id]]
-    assert [event["text"] for event in events] == complaints
+    assert event_texts(tmp_path) == complaints
+
+
+def event_texts(folder):
+    reader = McapReader(folder / "kinect.0000.mcap")
+    rows = reader.rows[reader.rows["channel"] == EVENTS.id]
+    return [decode_json(reader.payload(row))["text"] for row in rows]
+
+
+def test_a_camera_that_is_gone_before_the_first_tick_was_not_gone_for_less_than_no_time(drained):
+    counters, complaints, ids = drained(gone=(991, 992))
+    assert re.fullmatch(r"the camera is back after \d\.\d s", complaints[1])
+    assert (ids, counters.lost) == ([1000 + 3 * tick for tick in range(20)], {})
+
+
+def test_a_camera_that_is_gone_as_the_plan_ends_is_an_event_of_the_take(drained, tmp_path):
+    _, complaints, _ = drained(gone=(1059,), late_ns={1058: 1_000_000_000})
+    assert event_texts(tmp_path) == complaints == ["the camera is unplugged"]
 
 
 def test_a_frame_is_taken_for_the_tick_at_which_it_was_exposed(drained):

@@ -288,6 +288,22 @@ def test_a_picture_that_was_never_stored_stays_absent_and_its_moment_comes(tmp_p
     assert [one.retrieve()[0].frame_id for one in captures] == [1, 2, 3, 4]
 
 
+def test_a_take_has_the_tuples_of_a_session_whose_first_and_last_moments_are_not_whole(
+    tmp_path, small, make_frame
+):
+    lacks = {(Stream.DEPTH, 0), (Stream.COLOR, 1), (Stream.COLOR, 4)}
+    source, out = partial_session(tmp_path, small, make_frame, lacks=lacks), tmp_path / "again"
+    record(out, rig=replay_rig(source), subject="S02", seconds=0.5)
+    assert (
+        tuples(out)
+        == tuples(source)
+        == {
+            Stream.COLOR: [0, None, 2, 3, None],
+            Stream.DEPTH: [None, 1, 2, 3, 4],
+        }
+    )
+
+
 def partial_session(tmp_path, small, make_frame, *, lacks):
     """Write a session of five moments of color and depth, some pictures of which the disk refused."""
     specs = (small.color, small.depth)
@@ -461,3 +477,13 @@ def test_only_cameras_that_can_wait_share_a_virtual_clock(make_session):
         Rig.model_validate({"recorders": {"a": fast}, "master": {}})
     assert Rig.model_validate({"recorders": {"a": fast, "b": {"camera": "simulated_kinect"}}}).is_virtual
     assert not Rig.model_validate({"recorders": {"a": real}}).is_virtual
+
+
+def test_a_take_cannot_stand_in_the_place_of_the_session_that_it_replays(tmp_path, make_session):
+    path = make_session()
+    rig = tmp_path / "rig.toml"
+    rig.write_text('[recorders.a]\ncamera = "replay"\nreplay = { session = "take", recorder = "kinect" }\n')
+    before = {file.name: file.read_bytes() for file in path.iterdir()}
+    with pytest.raises(ConfigError, match="replays the session that the take would replace"):
+        record(path, rig=read_rig(rig), subject="S01", seconds=1, overwrite=True)
+    assert {file.name: file.read_bytes() for file in path.iterdir()} == before

@@ -75,3 +75,13 @@ def test_a_camera_that_was_switched_off_and_on_keeps_its_frames_where_they_were_
     moved, travelled_ms = without_transport(times, device, readings)
     assert np.abs(moved.host_ns - exposed).max() < 0.5e6
     assert abs(travelled_ms - 8) < 0.5
+
+
+def test_a_stretch_that_no_reading_tells_of_is_moved_like_the_others():
+    exposed, device, arrived = camera()
+    half = N // 2
+    device[half:] -= device[half] - 7 * S  # its clock began anew, and was not read any more
+    times = frame_times(device, arrived, frame_id=np.arange(N))
+    moved, travelled_ms = without_transport(times, device, readings_of(exposed))
+    assert np.abs(moved.host_ns - exposed).max() < 0.5e6
+    assert abs(travelled_ms - 8) < 0.5

@@ -19,6 +19,7 @@ from mavfer.capture.simulated.renderer import KinectView
 from mavfer.capture.simulated.scene import SceneSettings
 from mavfer.capture.streams import Stream
 from mavfer.capture.webcam import WebcamCamera
+from mavfer.capture.webcam_device import Told
 from mavfer.capture.webcam_pictures import TABLES, segments_of, whole_jpeg
 from mavfer.capture.webcam_settings import WebcamSettings
 from mavfer.errors import CameraError, CameraGone, RecordError
@@ -303,6 +304,55 @@ def test_a_jpeg_is_made_whole_once_and_a_whole_one_is_left_alone(pictures):
         assert whole_jpeg(jpeg) == jpeg
     for scrap in (b"", b"\xff\xd8", b"\xff\xd8\xff", b"no jpeg", b"\xff\xd8\xff\xe0\x00"):
         assert whole_jpeg(scrap) == scrap.rstrip(b"\0")
+
+
+class HalfReadable:
+    """A driver at 100 frames a second of its own clock, of which three seconds cannot be read."""
+
+    told = Told(driver="V4L2", fps=100.0, fourcc="", controls={})
+
+    def __init__(self):
+        self.n = -1
+        self.over = threading.Event()
+
+    def now_ns(self):
+        return 10**9 + self.n * 10_000_000
+
+    def grab(self):
+        self.n += 1
+        if self.n > 500:
+            self.over.wait(PATIENCE_S)
+        return self.n <= 500
+
+    def picture(self):
+        return None if 100 <= self.n < 400 else np.full((4, 6, 3), self.n % 256, np.uint8)
+
+    def device_ns(self):
+        return self.now_ns()
+
+    def close(self):
+        self.over.set()
+
+
+def test_frames_that_cannot_be_read_count_once_in_the_ids(monkeypatch):
+    drivers = []
+
+    def device(_):
+        drivers.append(HalfReadable())
+        return drivers[-1]
+
+    monkeypatch.setattr("mavfer.capture.webcam.WebcamDevice", device)
+    monkeypatch.setattr("mavfer.capture.webcam.monotonic_ns", lambda: drivers[0].now_ns())
+    monkeypatch.setattr("mavfer.capture.webcam.QUEUE_FRAMES", 1000)
+    camera = WebcamCamera(WebcamSettings(fps=100), clock=MonotonicClock())
+    camera.open()
+    captures = [camera.grab(PATIENCE_S) for _ in range(200)]
+    drivers[0].over.set()
+    camera.close()
+    ids = np.array([one.frame_id for one in captures])
+    came_ns = np.array([one.host_time_ns for one in captures])
+    assert np.diff(ids).max() == 301
+    np.testing.assert_array_equal(np.diff(ids) * 10_000_000, np.diff(came_ns))
 
 
 def test_a_camera_slower_than_its_rate_is_said_to_be_so(network_camera, opened):
