@@ -1,4 +1,4 @@
-"""How long frames travel: the camera's clock, read beside the host's, says when they were exposed."""
+"""When frames were exposed: the camera's clock, read beside the host's, says it better than their arrival."""
 
 import itertools
 from dataclasses import replace
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .frame_times import FrameTimes
 
-NEAR_NS = 60_000_000_000
+NEAR_NS = 30_000_000_000
 """A reading says nothing of frames that are farther away in time."""
 LONGEST_NS = 500_000_000
 """A camera whose frames seem to travel longer, or to come before they were exposed, reads another clock."""
@@ -19,11 +19,10 @@ def without_transport(
 ) -> tuple[FrameTimes, float]:
     """Return the frames' times moved from arrival back to exposure, and by how many ms (nan: not known).
 
-    Between two steps of either clock the travel is one number: the median, over the frames, of the time from
-    the camera's own time, brought to the host's clock by the nearest reading, to the undelayed arrival. A
-    reading's answer may have been made at any moment between its two host times: that is the error, half a
-    round trip at most. Where no reading tells, as in a stretch shorter than the time between two, the median
-    of the other stretches is taken.
+    Between two steps of either clock the camera's times are brought to the host's clock by its readings,
+    along straight lines from one to the next; of the readings only the quicker half is used. An answer may
+    have been made at any moment between its two host times: that is the error, half a round trip at most.
+    Frames that no reading is near to are moved by what the others travelled in the median.
 
     Parameters
     ----------
@@ -32,32 +31,35 @@ def without_transport(
     """
     if not len(readings) or not len(device_ns):
         return times, float("nan")
-    middle_ns = (readings[:, 1] + readings[:, 2]) // 2
-    host_from_device_ns = middle_ns - readings[:, 0]
-    order = np.argsort(middle_ns, kind="stable")
-    edges = sorted({0, *(step.n_before for step in times.steps), len(device_ns)})
-    pieces = [slice(start, stop) for start, stop in itertools.pairwise(edges)]
-    travels_ns: dict[int, float] = {}
-    for number, piece in enumerate(pieces):
-        nearest = order[_nearest(middle_ns[order], times.host_ns[piece])]
-        near = np.abs(middle_ns[nearest] - times.host_ns[piece]) <= NEAR_NS
-        travel_ns = times.host_ns[piece] - device_ns[piece] - host_from_device_ns[nearest]
-        plausible = near & (travel_ns >= 0) & (travel_ns <= LONGEST_NS)
-        if 2 * np.count_nonzero(plausible) > len(plausible):
-            travels_ns[number] = float(np.median(travel_ns[plausible]))
-    if not travels_ns:
-        return times, float("nan")
-    usual_ns = float(np.median(list(travels_ns.values())))
+    round_trip_ns = readings[:, 2] - readings[:, 1]
+    offset_ns = readings[:, 1] + round_trip_ns // 2 - readings[:, 0]
+    frame = _nearest(times.host_ns, readings[:, 0] + offset_ns)
+    travel_ns = times.host_ns[frame] - device_ns[frame] - offset_ns
+    of_this_clock = (travel_ns >= -round_trip_ns) & (travel_ns <= LONGEST_NS)
     exposed_ns = times.host_ns.copy()
-    for number, piece in enumerate(pieces):
-        exposed_ns[piece] -= round(travels_ns.get(number, usual_ns))
+    told = np.zeros(len(device_ns), bool)
+    for start, stop in itertools.pairwise(sorted({0, *(s.n_before for s in times.steps), len(device_ns)})):
+        mine = np.flatnonzero(of_this_clock & (frame >= start) & (frame < stop))
+        if not len(mine):
+            continue
+        mine = mine[round_trip_ns[mine] <= np.median(round_trip_ns[mine])]
+        mine = mine[np.argsort(readings[mine, 0], kind="stable")]
+        read, base_ns = readings[mine, 0], offset_ns[mine[0]]  # floats are exact enough for what is left
+        device = device_ns[start:stop]
+        left_ns = np.interp(device, read, offset_ns[mine] - base_ns)
+        near = np.abs(device - read[_nearest(read, device)]) <= NEAR_NS
+        exposed_ns[start:stop][near] = (device + base_ns + np.rint(left_ns).astype(np.int64))[near]
+        told[start:stop] = near
+    if not np.any(told):
+        return times, float("nan")
+    usual_ns = float(np.median(times.host_ns[told] - exposed_ns[told]))
+    exposed_ns[~told] -= round(usual_ns)
     return replace(times, host_ns=exposed_ns), usual_ns / 1e6
 
 
 def _nearest(sorted_ns: NDArray[np.int64], wanted_ns: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return, for each of (N,) times, the number of the nearest of the (M,) sorted ones."""
-    after = np.clip(np.searchsorted(sorted_ns, wanted_ns), 1, max(1, len(sorted_ns) - 1))
-    after = np.minimum(after, len(sorted_ns) - 1)
+    after = np.clip(np.searchsorted(sorted_ns, wanted_ns), min(1, len(sorted_ns) - 1), len(sorted_ns) - 1)
     before = np.maximum(after - 1, 0)
     closer = np.abs(wanted_ns - sorted_ns[before]) <= np.abs(sorted_ns[after] - wanted_ns)
     return np.where(closer, before, after)

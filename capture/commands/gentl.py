@@ -48,6 +48,7 @@ def gentl_list(
     from ..producers import find_producers
 
     if address is not None:
+        _require_addresses(address)
         os.environ[ADDRESS_VARIABLE] = address
     producer = find_producers(cti)[0]
     harvester = load_producer(producer.path)
@@ -61,3 +62,16 @@ def gentl_list(
     if not cameras:
         typer.echo(f"no camera answers through {producer.path}", err=True)
         raise typer.Exit(1)
+
+
+def _require_addresses(text: str) -> None:
+    """Refuse what the producer would refuse: harvesters does not hand its reason on."""
+    from ipaddress import AddressValueError, IPv4Address
+
+    for word in text.replace(",", " ").replace(";", " ").split():
+        try:
+            IPv4Address(word)
+        except AddressValueError as error:
+            raise typer.BadParameter(
+                f"wanted IPv4 addresses with spaces between, found {word!r}", param_hint="--address"
+            ) from error

@@ -183,6 +183,8 @@ GC_API DSFlushQueue(DS_HANDLE handle, ACQ_QUEUE_TYPE operation)
     if (operation < ACQ_QUEUE_INPUT_TO_OUTPUT || operation > ACQ_QUEUE_ALL_DISCARD)
         return fail(GC_ERR_INVALID_PARAMETER, "no way to flush a queue is called %d", operation);
     one_at_a_time = g_mutex_locker_new(&stream->control);
+    if (stream->closed)
+        return fail(GC_ERR_INVALID_HANDLE, "the data stream was closed meanwhile");
     interrupted = input_shrinks && stream->receiver != NULL;
     if (interrupted)
         end_receiving(stream);
@@ -208,8 +210,8 @@ GC_API DSFlushQueue(DS_HANDLE handle, ACQ_QUEUE_TYPE operation)
     }
     g_mutex_unlock(&stream->state);
     if (interrupted) {
+        begin_receiving(stream); /* first, so that the packets which wait in the socket find buffers */
         arv_stream_start_thread(stream->receiver);
-        begin_receiving(stream);
     }
     return GC_ERR_SUCCESS;
 }

@@ -42,6 +42,7 @@ static GC_ERROR announce(DS_HANDLE handle, void *memory, size_t size, gboolean o
     g_autoptr(Stream) stream = object_get(handle, STREAM);
     g_autoptr(Buffer) buffer = NULL;
     gboolean usable = memory != NULL && size > 0 && buffer_handle != NULL;
+    gboolean closed;
 
     if (stream == NULL || !usable) {
         if (own_memory)
@@ -61,14 +62,15 @@ static GC_ERROR announce(DS_HANDLE handle, void *memory, size_t size, gboolean o
     buffer->user = user;
     buffer->of_aravis = arv_buffer_new_full(size, memory, buffer, NULL);
     *buffer_handle = object_open(&buffer->object, &stream->object);
-    if (*buffer_handle == NULL) {
-        buffer = NULL; /* freed already */
+    if (*buffer_handle == NULL)
         return last_error();
-    }
-    object_keep(buffer);
     g_mutex_lock(&stream->state);
-    g_ptr_array_add(stream->announced, buffer);
+    closed = stream->closed;
+    if (!closed)
+        g_ptr_array_add(stream->announced, buffer);
     g_mutex_unlock(&stream->state);
+    if (closed)
+        return fail(GC_ERR_INVALID_HANDLE, "the data stream was closed meanwhile");
     return GC_ERR_SUCCESS;
 }
 

@@ -124,7 +124,7 @@ void *device_open(Interface *interface, const Found *found, DEVICE_ACCESS_FLAGS 
     GError *error = NULL;
     ArvDevice *camera;
     g_autoptr(Device) device = NULL;
-    RemotePort *port;
+    g_autoptr(RemotePort) port = NULL;
 
     if (!may_open(found, read_only))
         return NULL;
@@ -154,11 +154,8 @@ void *device_open(Interface *interface, const Found *found, DEVICE_ACCESS_FLAGS 
     device->has_clock = arv_gv_device_get_timestamp_tick_frequency(ARV_GV_DEVICE(camera), NULL) != 0;
     device->answered_us = g_get_monotonic_time();
     g_mutex_init(&device->lock);
-    if (object_open(&device->object, &interface->object) == NULL) {
-        device = NULL; /* freed already */
+    if (object_open(&device->object, &interface->object) == NULL)
         return NULL;
-    }
-    object_keep(device);
     port = g_new0(RemotePort, 1);
     port->object.kind = REMOTE_PORT;
     port->object.freeing = free_port;

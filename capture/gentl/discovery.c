@@ -7,6 +7,14 @@
 #define LONGEST_MS 1000 /* for an address where nobody is; a camera on a local network answers within a few */
 #define DETAILS_MS 300  /* for more about a camera that has answered already */
 
+/* FALSE for an address that many would hear, or nobody. */
+static gboolean is_of_one(struct in_addr address)
+{
+    guint32 number = ntohl(address.s_addr);
+
+    return number != INADDR_ANY && number != INADDR_BROADCAST && !IN_MULTICAST(number);
+}
+
 /* Read the addresses from the environment's text; NULL with the error kept if one is none. */
 static GArray *addresses_from(const char *text)
 {
@@ -19,8 +27,9 @@ static GArray *addresses_from(const char *text)
 
         if (**word == 0)
             continue;
-        if (inet_pton(AF_INET, *word, &address) != 1) {
-            fail(GC_ERR_INVALID_PARAMETER, ADDRESS_VARIABLE " wants IPv4 addresses, found \"%s\"", *word);
+        if (inet_pton(AF_INET, *word, &address) != 1 || !is_of_one(address)) {
+            fail(GC_ERR_INVALID_PARAMETER,
+                 ADDRESS_VARIABLE " wants IPv4 addresses of single cameras, found \"%s\"", *word);
             g_array_unref(addresses);
             return NULL;
         }

@@ -33,7 +33,7 @@ GC_API GCRegisterEvent(EVENTSRC_HANDLE source, EVENT_TYPE type, EVENT_HANDLE *ha
 {
     g_autoptr(Object) any = object_get_any(source);
     g_autoptr(Stream) stream = NULL;
-    Event *event;
+    g_autoptr(Event) event = NULL;
     gboolean first;
 
     if (any == NULL || require_new_buffer(type) != GC_ERR_SUCCESS)
@@ -52,7 +52,7 @@ GC_API GCRegisterEvent(EVENTSRC_HANDLE source, EVENT_TYPE type, EVENT_HANDLE *ha
         return last_error();
     g_mutex_lock(&stream->state);
     first = stream->event == NULL;
-    if (first)
+    if (first && !event->closed)
         stream->event = event;
     g_mutex_unlock(&stream->state);
     if (!first) {
@@ -124,7 +124,8 @@ GC_API EventGetData(EVENT_HANDLE handle, void *value, size_t *size, uint64_t tim
         return last_error();
     buffer = g_queue_peek_head(&stream->output);
     stream_place(stream, buffer, UNQUEUED);
-    stream->counters[DELIVERED]++;
+    if (buffer->frame.came) /* a flush moves empty buffers too */
+        stream->counters[DELIVERED]++;
     told.BufferHandle = buffer->object.handle;
     told.pUserPointer = buffer->user;
     return tell_bytes(NULL, value, size, INFO_DATATYPE_PTR, &told, sizeof told);

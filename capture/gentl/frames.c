@@ -43,11 +43,12 @@ size_t frame_line_bytes(const Frame *frame)
 static void check_size(Frame *frame, size_t buffer_bytes)
 {
     size_t line_bytes = frame_line_bytes(frame);
-    size_t image_bytes = line_bytes * frame->height;
+    size_t n_lines = line_bytes == 0 ? frame->height : frame->n_bytes / line_bytes;
 
-    if (image_bytes > buffer_bytes)
+    /* Divided, not multiplied: what a leader says can be any number. */
+    if (line_bytes != 0 && frame->height > buffer_bytes / line_bytes)
         frame->larger_than_buffer = TRUE;
-    if (frame->larger_than_buffer || (frame->n_bytes < image_bytes && frame->n_bytes % line_bytes != 0))
+    if (frame->larger_than_buffer || (n_lines < frame->height && frame->n_bytes % line_bytes != 0))
         frame->complete = FALSE;
 }
 
@@ -76,12 +77,13 @@ Frame frame_from(ArvBuffer *of_aravis, size_t buffer_bytes)
     if (frame.is_image) {
         arv_buffer_get_image_region(of_aravis, &x, &y, &width, &height);
         arv_buffer_get_image_padding(of_aravis, &x_padding, &y_padding);
-        frame.x_offset = (size_t)x;
-        frame.y_offset = (size_t)y;
-        frame.width = (size_t)width;
-        frame.height = (size_t)height;
-        frame.x_padding = (size_t)x_padding;
-        frame.y_padding = (size_t)y_padding;
+        /* 32 bits without a sign in the leader, which aravis hands on as int. */
+        frame.x_offset = (guint32)x;
+        frame.y_offset = (guint32)y;
+        frame.width = (guint32)width;
+        frame.height = (guint32)height;
+        frame.x_padding = (guint32)x_padding;
+        frame.y_padding = (guint32)y_padding;
         frame.pixel_format = arv_buffer_get_image_pixel_format(of_aravis);
         check_size(&frame, buffer_bytes);
     }

@@ -1,7 +1,7 @@
 /* The GenTL 1.5 interface (EMVA GenICam, "GenTL Standard 1.5"): names, numbers and functions.
  *
  * Only what this producer answers is here, with the standard's own names and values, so that each function
- * can be read beside the standard's chapter 6. What is internal to the producer is in producer.h.
+ * can be read beside the standard's chapter 6. What is internal to the producer is in the other headers.
  */
 #ifndef MAVFER_GENTL_H
 #define MAVFER_GENTL_H

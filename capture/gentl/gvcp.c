@@ -69,7 +69,7 @@ static gboolean take_answer(int udp, gint64 until_us, Answer *answer, struct in_
         if (n_bytes < (ssize_t)offsetof(Answer, payload))
             continue; /* refused by the host's ICMP, or no answer of a camera */
         *from = sender.sin_addr;
-        *n_payload = n_bytes - offsetof(Answer, payload);
+        *n_payload = (size_t)n_bytes - offsetof(Answer, payload);
         return TRUE;
     }
 }

@@ -43,7 +43,7 @@ GC_API TLOpenInterface(TL_HANDLE handle, const char *id, IF_HANDLE *interface_ha
 {
     g_autoptr(System) system = object_get(handle, SYSTEM);
     g_autoptr(Interface) open_already = NULL;
-    Interface *interface;
+    g_autoptr(Interface) interface = NULL;
 
     if (system == NULL || require_id(id) != GC_ERR_SUCCESS)
         return last_error();

@@ -57,14 +57,11 @@ void *object_open(Object *object, Object *parent)
              (parent != NULL && g_hash_table_lookup(by_handle, parent->handle) == NULL);
     if (!orphan) {
         object->handle = (void *)(last_handle += 16);
-        g_hash_table_insert(by_handle, object->handle, object);
+        g_hash_table_insert(by_handle, object->handle, object_keep(object));
     }
     g_mutex_unlock(&lock);
-    if (orphan) {
+    if (orphan)
         fail(GC_ERR_INVALID_HANDLE, "what it was to be opened under was closed meanwhile");
-        object_release(object);
-        return NULL;
-    }
     return object->handle;
 }
 

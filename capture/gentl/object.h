@@ -37,8 +37,8 @@ gboolean objects_begun(void);
 
 /* Put a zeroed object whose kind, closing and freeing are set into the registry, under its parent.
  *
- * Returns its handle. When the parent has been closed meanwhile the object is freed and NULL returned, with
- * the error kept. */
+ * Returns its handle. When the parent has been closed meanwhile NULL is returned, with the error kept. In
+ * both cases the object is counted for the caller too: another thread may close the parent at any time. */
 void *object_open(Object *object, Object *parent);
 
 /* Return the object of a handle, counted, if it is of that kind; otherwise NULL, with the error kept. */

@@ -14,13 +14,17 @@ static Device *device_of(const Object *port)
     return (Device *)port->parent;
 }
 
-/* Read or write whole words: one by READREG or WRITEREG, as registers are meant to be; several as memory. */
-static gboolean read_words(Device *device, guint64 address, guint32 n_bytes, void *words, GError **error)
+/* A register is read by READREG and written by WRITEREG. All else is memory, also the last word of it: where
+ * an XML is kept a camera need not have registers. */
+static gboolean is_register(uint64_t address, size_t n_bytes)
+{
+    return n_bytes == WORD && address % WORD == 0;
+}
+
+static gboolean read_register(Device *device, guint64 address, void *words, GError **error)
 {
     guint32 word;
 
-    if (n_bytes != WORD)
-        return arv_device_read_memory(device->camera, address, n_bytes, words, error);
     if (!arv_device_read_register(device->camera, address, &word, error))
         return FALSE;
     word = GUINT32_TO_BE(word);
@@ -28,14 +32,24 @@ static gboolean read_words(Device *device, guint64 address, guint32 n_bytes, voi
     return TRUE;
 }
 
-static gboolean write_words(Device *device, guint64 address, guint32 n_bytes, void *words, GError **error)
+static gboolean write_register(Device *device, guint64 address, const void *words, GError **error)
 {
     guint32 word;
 
-    if (n_bytes != WORD)
-        return arv_device_write_memory(device->camera, address, n_bytes, words, error);
     memcpy(&word, words, sizeof word);
     return arv_device_write_register(device->camera, address, GUINT32_FROM_BE(word), error);
+}
+
+/* GigE Vision's addresses have 32 bits; aravis would cut a longer one off and take another register. */
+static GC_ERROR require_in_range(uint64_t address, size_t n_bytes)
+{
+    const uint64_t end = UINT64_C(1) << 32;
+
+    if (address >= end || n_bytes > end - address)
+        return fail(GC_ERR_INVALID_ADDRESS,
+                    "GigE Vision's addresses have 32 bits, found %zu bytes at 0x%" G_GINT64_MODIFIER "x",
+                    n_bytes, address);
+    return GC_ERR_SUCCESS;
 }
 
 GC_ERROR remote_read(Object *port, uint64_t address, void *value, size_t *size)
@@ -46,7 +60,7 @@ GC_ERROR remote_read(Object *port, uint64_t address, void *value, size_t *size)
     size_t n_read = 0;
 
     *size = 0;
-    if (!device_answers(device))
+    if (require_in_range(address, n_wanted) != GC_ERR_SUCCESS || !device_answers(device))
         return last_error();
     while (n_read < n_wanted) {
         guint64 from = (address + n_read) & ~(guint64)(WORD - 1);
@@ -55,7 +69,9 @@ GC_ERROR remote_read(Object *port, uint64_t address, void *value, size_t *size)
         guint32 n_whole = (guint32)((before + n_bytes + WORD - 1) & ~(size_t)(WORD - 1));
         GError *error = NULL;
 
-        if (!read_words(device, from, n_whole, words, &error))
+        if (!(is_register(address, n_wanted)
+                  ? read_register(device, from, words, &error)
+                  : arv_device_read_memory(device->camera, from, n_whole, words, &error)))
             return fail_with(error, "the camera's registers cannot be read");
         memcpy((guint8 *)value + n_read, words + before, n_bytes);
         n_read += n_bytes;
@@ -73,7 +89,7 @@ static GC_ERROR require_writable(const Device *device, uint64_t address, size_t 
         return fail(GC_ERR_INVALID_ADDRESS,
                     "GigE Vision writes whole words, found %zu bytes at 0x%" G_GINT64_MODIFIER "x", n_bytes,
                     address);
-    return GC_ERR_SUCCESS;
+    return require_in_range(address, n_bytes);
 }
 
 GC_ERROR remote_write(Object *port, uint64_t address, const void *value, size_t *size)
@@ -91,7 +107,9 @@ GC_ERROR remote_write(Object *port, uint64_t address, const void *value, size_t 
         GError *error = NULL;
 
         memcpy(words, (const guint8 *)value + n_written, n_bytes);
-        if (!write_words(device, address + n_written, n_bytes, words, &error))
+        if (!(is_register(address, n_wanted)
+                  ? write_register(device, address, words, &error)
+                  : arv_device_write_memory(device->camera, address + n_written, n_bytes, words, &error)))
             return fail_with(error, "the camera's registers cannot be written");
         n_written += n_bytes;
         *size = n_written;

@@ -90,7 +90,7 @@ GC_API DevOpenDataStream(DEV_HANDLE handle, const char *id, DS_HANDLE *stream_ha
 {
     g_autoptr(Device) device = object_get(handle, DEVICE);
     g_autoptr(Stream) open_already = NULL;
-    Stream *stream;
+    g_autoptr(Stream) stream = NULL;
 
     if (device == NULL)
         return last_error();

@@ -75,7 +75,7 @@ static void free_system(Object *object)
 
 GC_API TLOpen(TL_HANDLE *handle)
 {
-    System *system;
+    g_autoptr(System) system = NULL;
 
     if (!objects_begun())
         return last_error();

@@ -85,3 +85,21 @@ def test_a_stretch_that_no_reading_tells_of_is_moved_like_the_others():
     moved, travelled_ms = without_transport(times, device, readings_of(exposed))
     assert np.abs(moved.host_ns - exposed).max() < 0.5e6
     assert abs(travelled_ms - 8) < 0.5
+
+
+def test_a_busy_host_does_not_move_frames_whose_cameras_clock_is_read():
+    exposed, device, arrived = camera(travel_ms=6)
+    arrived = arrived + np.rint(np.linspace(0, 9e6, N)).astype(np.int64)  # it gets busier and busier
+    times = frame_times(device, arrived, frame_id=np.arange(N))
+    assert np.ptp(times.host_ns - exposed) > 2e6
+    moved, _ = without_transport(times, device, readings_of(exposed))
+    assert np.abs(moved.host_ns - exposed).max() < 0.1e6
+
+
+def test_slow_readings_are_passed_over_for_quicker_ones():
+    exposed, device, arrived = camera()
+    readings = readings_of(exposed)
+    readings[1::3, 2] += 40_000_000  # the answer was made at once, and came late
+    times = frame_times(device, arrived, frame_id=np.arange(N))
+    moved, _ = without_transport(times, device, readings)
+    assert np.abs(moved.host_ns - exposed).max() < 0.1e6

@@ -13,7 +13,8 @@ SERIAL, A65_SERIAL = "FAKE01", "65000001"
 QUIET_MS = 200
 """Without a frame for so long the fake camera has seen that it was stopped."""
 A65_START, A65_STOP, A65_BYTES = 0xD314, 0xD318, 640 * 512
-COMMAND, WIDTH, HEIGHT, PERIOD_US, PACKET_SIZE = 0x124, 0x100, 0x104, 0x138, 0xD04
+COMMAND, WIDTH, HEIGHT, PERIOD_US = 0x124, 0x100, 0x104, 0x138
+STREAM_PORT, PACKET_SIZE, STREAM_ADDRESS = 0xD00, 0xD04, 0xD18
 NAME_REGISTER = 0x48
 LINE, LINES = 256, 64
 """A frame small enough for any socket buffer, as the fake camera sends it in one burst."""

@@ -29,6 +29,7 @@ def buffers_go_where_a_flush_says(cti):
     assert buffer == first  # in the order they were queued
     assert not camera.about(buffer, c.NEW_DATA)
     assert not camera.about(buffer, c.INCOMPLETE)
+    assert camera.count(c.DELIVERED) == 0  # it holds no frame
     refused(c.NOT_AVAILABLE, camera.about, buffer, c.FRAME_ID)
     gentl.DSFlushQueue(camera.stream, c.UNQUEUED_TO_INPUT)
     assert where() == (1, 3)

@@ -4,10 +4,27 @@ laws_of_frames.py CTI LAW, in a network that holds the two cameras of cameras.py
 """
 
 import ctypes
+import socket
+import struct
 
 import consumer as c
-from cameras import HEIGHT, LINE, LINES, PACKET_SIZE, QUIET_MS, WIDTH, a65, fake_camera, picture, word
+from cameras import (
+    HEIGHT,
+    LINE,
+    LINES,
+    PACKET_SIZE,
+    QUIET_MS,
+    STREAM_ADDRESS,
+    STREAM_PORT,
+    WIDTH,
+    a65,
+    fake_camera,
+    picture,
+    word,
+)
 from consumer import Producer, refused, run_law
+
+MONO16, OF_128_BITS = 0x01100007, 0x01800007
 
 
 def frames_come_whole_in_order_and_counted_on_beyond_16_bits(cti):
@@ -59,6 +76,35 @@ def a_frame_larger_than_its_buffer_is_incomplete_and_stays_inside(cti):
     assert camera.about(buffer, c.INCOMPLETE)
     assert guarded.raw[camera.n_bytes :] == b"\xff" * 10_000
     camera.stop()
+    camera.close()
+
+
+def a_frame_whose_sizes_cannot_be_is_incomplete(cti):
+    gentl = Producer(cti)
+    camera = fake_camera(gentl)
+    camera.announce(8)
+    gentl.DSFlushQueue(camera.stream, c.ALL_TO_INPUT)
+    gentl.DSStartAcquisition(camera.stream, 0, c.FOREVER)
+    address = socket.inet_ntoa(gentl.read(camera.port, STREAM_ADDRESS, 4))
+    port = struct.unpack(">I", gentl.read(camera.port, STREAM_PORT, 4))[0]
+    sizes = (
+        (MONO16, 2, 2, True),
+        (MONO16, 0, 9, True),
+        (MONO16, 2**31, 2**31, False),
+        (MONO16, 1, 2**32 - 1, False),
+        (OF_128_BITS, 2**31, 2**29, False),  # a product that is 0 in 64 bits
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        for frame_id, (pixel_format, width, height, possible) in enumerate(sizes, 1):
+            leader = struct.pack(">HHQIIIIIHH", 0, 1, 0, pixel_format, width, height, 0, 0, 0, 0)
+            for packet, kind, content in ((0, 1, leader), (1, 3, bytes(8)), (2, 2, bytes(8))):
+                other.sendto(struct.pack(">HHI", 0, frame_id, kind << 24 | packet) + content, (address, port))
+            buffer = camera.fetch()
+            assert camera.about(buffer, c.FRAME_ID) == frame_id
+            assert camera.about(buffer, c.INCOMPLETE) != possible, (width, height)
+            if possible:
+                assert [camera.about(buffer, each) for each in (c.WIDTH, c.HEIGHT)] == [width, height]
+    gentl.DSStopAcquisition(camera.stream, 1)
     camera.close()
 
 

@@ -130,6 +130,38 @@ def a_stream_may_be_closed_while_others_fetch_and_queue(cti):
         gentl.TLClose(camera.system)
 
 
+def a_stream_may_be_closed_while_others_announce_and_register(cti):
+    gentl = Producer(cti)
+    memory = ctypes.create_string_buffer(100)
+    camera = a65(gentl)
+    gentl.DSClose(camera.stream)
+
+    def announce(stream):
+        while True:
+            gentl.handle("DSAnnounceBuffer", stream, memory, len(memory), None)
+
+    def register(stream):
+        while True:
+            gentl.handle("GCRegisterEvent", stream, c.NEW_BUFFER)
+            gentl.GCUnregisterEvent(stream, c.NEW_BUFFER)
+
+    def flush(stream):
+        while True:
+            gentl.DSFlushQueue(stream, c.ALL_TO_INPUT)
+            gentl.DSFlushQueue(stream, c.ALL_DISCARD)
+
+    for _ in range(20):
+        stream = gentl.handle("DevOpenDataStream", camera.device, b"stream0")
+        threads = [in_thread(function, stream) for function in (announce, register, flush)]
+        while gentl.info("DSGetInfo", stream, c.ANNOUNCED) < 20:
+            continue
+        gentl.DSClose(stream)
+        for thread, result in threads:
+            thread.join()
+            assert result[0].code == c.INVALID_HANDLE
+    gentl.TLClose(camera.system)
+
+
 def a_list_changes_when_cameras_come_and_wants_addresses(cti):
     gentl = Producer(cti)
     system, interface = gentl.interface()
@@ -143,6 +175,9 @@ def a_list_changes_when_cameras_come_and_wants_addresses(cti):
     os.environ["MAVFER_GENTL_ADDRESS"] = "127.0.0.2 camera.lab"
     refused(c.INVALID_PARAMETER, gentl.IFUpdateDeviceList, interface, None, 1000)
     assert "camera.lab" in gentl.last_error()[1]
+    for of_many in ("0.0.0.0", "255.255.255.255", "224.0.0.1", "::1"):
+        os.environ["MAVFER_GENTL_ADDRESS"] = of_many
+        refused(c.INVALID_PARAMETER, gentl.IFUpdateDeviceList, interface, None, 1000)
     assert list(gentl.cameras(interface)) == [SERIAL]
     refused(c.INVALID_INDEX, gentl.text, "IFGetDeviceID", interface, 1)
     refused(c.INVALID_ID, gentl.handle, "IFOpenDevice", interface, b"nobody", c.EXCLUSIVE)

@@ -5,6 +5,7 @@ laws_of_registers.py CTI LAW, in a network that holds the two cameras of cameras
 
 import ctypes
 import os
+import socket
 import struct
 from ctypes import byref, c_size_t
 from xml.etree import ElementTree
@@ -12,6 +13,9 @@ from xml.etree import ElementTree
 import consumer as c
 from cameras import HEIGHT, NAME_REGISTER, WIDTH, fake_camera, word
 from consumer import Entry, Producer, refused, run_law
+
+ETH_P_IP = 0x0800
+READREG = b"\x00\x80"
 
 
 def registers_are_read_at_any_address_and_written_in_words(cti):
@@ -25,6 +29,9 @@ def registers_are_read_at_any_address_and_written_in_words(cti):
     assert gentl.read(camera.port, 2, 0x3F0) == memory[2:0x3F2]
     refused(c.INVALID_ADDRESS, gentl.write, camera.port, WIDTH, b"xy")
     refused(c.INVALID_ADDRESS, gentl.write, camera.port, WIDTH + 1, word(100))
+    refused(c.INVALID_ADDRESS, gentl.write, camera.port, 2**32 + WIDTH, word(100))
+    refused(c.INVALID_ADDRESS, gentl.read, camera.port, 2**32 + NAME_REGISTER, 4)
+    refused(c.INVALID_ADDRESS, gentl.read, camera.port, 2**32 - 4, 8)
     values = ctypes.create_string_buffer(word(256) + word(100), 8)
     both = (Entry * 2)(
         Entry(WIDTH, ctypes.addressof(values), 4), Entry(HEIGHT, ctypes.addressof(values) + 4, 4)
@@ -37,6 +44,30 @@ def registers_are_read_at_any_address_and_written_in_words(cti):
     gentl.GCReadPortStacked(camera.port, both, byref(count))
     assert (count.value, back.raw) == (2, word(256) + word(100))
     camera.close()
+
+
+def only_a_whole_register_is_read_as_one(cti):
+    gentl = Producer(cti)
+    camera = fake_camera(gentl)
+    _, address, _ = gentl.text("GCGetPortURL", camera.port).split(";")
+    xml = int(address, 16)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP)) as everything:
+        gentl.read(camera.port, xml, 513)  # a packet that is full and one that is a byte
+        gentl.read(camera.port, xml + 4, 4)
+        asked = [packet[28:] for packet in _waiting(everything)]
+    asked = [one[:2] + one[8:12] for one in asked if one[2:4] == READREG]
+    assert b"\x42\x01" + word(xml + 4) in asked  # the ear hears
+    assert b"\x42\x01" + word(xml + 512) not in asked
+    camera.close()
+
+
+def _waiting(everything):
+    everything.setblocking(False)
+    try:
+        while True:
+            yield everything.recv(65536)
+    except BlockingIOError:
+        return
 
 
 def every_module_has_an_xml_that_its_port_holds(cti):

@@ -78,6 +78,10 @@ def test_cameras_are_listed_with_what_a_rig_file_wants(lab, cti):
     nobody = lab.try_to(*words, "--address", "127.0.0.9")
     assert (nobody.returncode, nobody.stdout) == (1, "")
     assert "no camera answers" in nobody.stderr
+    for no_address in ("camera.lab", "::1", "127.0.0.1:3956"):
+        refused = lab.try_to(*words, "--address", no_address)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert no_address in refused.stderr
 
 
 def test_only_the_addresses_that_are_given_are_asked_and_nothing_is_broadcast(lab, cti, a65):
