@@ -27,6 +27,7 @@ CAMERA_HUNG_S = 20.0
 GIVEN_UP = f"the camera delivered nothing for {CAMERA_HUNG_S:g} s and was given up"
 RETRY_S = 0.1
 QUEUE_POLL_S = 0.1
+SHOWN_OUTAGES, STORED_OUTAGES = 3, 200
 STALL_S = 0.2
 """Frames that come by so much later than those before were held up on this machine."""
 COUNTERS_EVERY_NS = 1_000_000_000
@@ -115,6 +116,8 @@ class Drain:
         self._grabbed_at_s = time.monotonic() + max(0.0, lead_s)  # no camera is late before the first tick
         self._answered_at_s = self._grabbed_at_s
         self._gone_at_s: float | None = None
+        self._n_outages = 0
+        self._last: tuple[int, int] | None = None  # frame id, time
         self._lag_s: float | None = None
         self._patience_s = 0.0
         self._grabber = threading.Thread(target=self._run, args=(self._grab_all,), name="grab", daemon=True)
@@ -184,7 +187,6 @@ class Drain:
                 self._enqueue(kept)
 
     def _grab_until_the_end(self, keeper: NearestPerTick[tuple[int, Capture]]) -> None:
-        last: tuple[int, int] | None = None  # frame id, time
         while not self._abandoned.is_set():
             try:
                 capture = self._camera.grab(GRAB_TIMEOUT_S)
@@ -205,9 +207,10 @@ class Drain:
             t_ns -= capture.transport_ns
             self._see_stall(t_ns)
             in_plan = 0 <= plan.nearest_tick(t_ns) < plan.n_ticks
-            if last is not None and (n_absent := _absent_in_plan(plan, last, (capture.frame_id, t_ns))):
+            after = (capture.frame_id, t_ns)
+            if self._last is not None and (n_absent := _absent_in_plan(plan, self._last, after)):
                 self.counters.lose("sensor", n_absent)
-            last = (capture.frame_id, t_ns)
+            self._last = after
             if self._keep == "all":
                 if in_plan:
                     self._enqueue(Kept(plan.nearest_tick(t_ns), (t_ns, capture)))
@@ -225,6 +228,8 @@ class Drain:
         if self._timeline_ns() > self._plan.end_ns:
             if not isinstance(error, CameraEnded):
                 self.complaints.add(_told(error))
+            if isinstance(error, CameraGone):
+                self._settle_without_camera()
             return True
         if isinstance(error, CameraEnded) or self.hung_s > CAMERA_HUNG_S:
             self.cut_short = True
@@ -240,16 +245,31 @@ class Drain:
         self._answered_at_s = time.monotonic()
         if self._gone_at_s is None:
             self._gone_at_s = min(self._grabbed_at_s, self._answered_at_s)  # the former may be ahead
-            self.complaints.add(str(error))
-            self._tell_event("camera", str(error))
+            self._n_outages += 1
+            self._tell_outage(str(error))
 
     def _see_return(self) -> None:
         """Tell that a camera that was gone delivers again."""
         if self._gone_at_s is not None:
             text = f"the camera is back after {time.monotonic() - self._gone_at_s:.1f} s"
             self._gone_at_s = None
+            self._tell_outage(text)
+
+    def _tell_outage(self, text: str) -> None:
+        """Tell the first outages to the operator and more of them to the file; a camera may come and go."""
+        if self._n_outages <= SHOWN_OUTAGES:
             self.complaints.add(text)
+        if self._n_outages <= STORED_OUTAGES:
             self._tell_event("camera", text)
+
+    def _settle_without_camera(self) -> None:
+        """Count what a camera that was gone at the plan's end would have made, and settle its ticks."""
+        plan = self._plan
+        first_ns, end_ns = plan.first_tick_ns - plan.period_ns / 2, plan.end_ns
+        since_ns = first_ns if self._last is None else max(first_ns, self._last[1])
+        if n_absent := round((end_ns - since_ns) * self._camera.fps / 1e9):
+            self.counters.lose("sensor", n_absent)
+        self.counters.tick = plan.n_ticks - 1
 
     def _next(self) -> Capture | None:
         """Return the next frame to store, or None when the camera is done with and the queue is empty."""

@@ -210,6 +210,10 @@ class Rig(StrictModel):
                 )
             if settings.camera == "simulated_a65" and self.scene.wire:
                 raise ValueError(f"simulated.wire is as fast as time; {virtual} wants wire = false")
+            if settings.skew is not None:
+                raise ValueError(
+                    f"recorders.{name}.skew wants a real clock to be wrong; the rig has {virtual}"
+                )
             if settings.replay is not None and settings.replay.pace == "real":
                 raise ValueError(f'recorders.{name}.replay.pace wants "fast": the rig has {virtual}')
         return self

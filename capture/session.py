@@ -63,8 +63,9 @@ class RecorderRecord(StrictModel):
     files : names of the MCAP files, in order; empty while recording
     frames_kept : moments stored; a Kinect's three pictures of one moment count once
     frames_lost : moments that the sensor made and nobody stored though they may have been wanted, by reason:
-        "sensor" (its counter has a gap), "queue" (the disk was too slow), "camera" (the pixels could not be
-        read), "disk" (the write failed), "order" (a video's picture is not later than the one before)
+        "sensor" (its counter has a gap, or it was gone at the plan's end), "queue" (the disk was too slow),
+        "camera" (the pixels could not be read), "disk" (the write failed), "order" (a video's picture is not
+        later than the one before)
     """
 
     camera: str

@@ -1,6 +1,7 @@
 """Frames as PNG pictures, with a table that says which is which and when."""
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def write_documents(folder: Path, session: Session) -> None:
     """Write the texts that cameras left with the recording, as `documents/RECORDER/NAME`; none, no folder."""
     for recorder in session.record.recorders:
         for name, text in session.documents(recorder).items():
-            path = folder / "documents" / recorder / Path(name).name
+            path = folder / "documents" / recorder / (re.sub(r"[^\w.-]", "_", name).lstrip(".") or "document")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="")
 

@@ -19,6 +19,8 @@ from .scene import SceneSettings
 READY_TIMEOUT_S = 120.0
 """The first time on a machine numba compiles the renderer."""
 ANSWER_TIMEOUT_S = 10.0
+LOOPBACK_PACKET_BYTES = 8000
+"""Loopback takes 65536; larger packets than a network's usual 1500 cost both sides less."""
 END_TIMEOUT_S = 5.0
 
 
@@ -32,7 +34,8 @@ class WiredA65:
         self._scene, self._subject, self._seconds = scene, subject, seconds
         self._device: subprocess.Popen[str] | None = None
         self._answers: SimpleQueue[str] = SimpleQueue()
-        self._camera = FlirA65(FlirSettings(address=self._address, warm_up_min=0), clock=clock)
+        settings = FlirSettings(address=self._address, warm_up_min=0, packet_size_bytes=LOOPBACK_PACKET_BYTES)
+        self._camera = FlirA65(settings, clock=clock)
 
     @property
     def specs(self) -> tuple[StreamSpec, ...]:

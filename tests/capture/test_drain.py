@@ -53,6 +53,7 @@ class FakeSensor:
         if self.n in self.away:
             raise CameraError("the link is down")
         if self.n in self.gone:
+            self.clock.wait_until_ns(self.first_tick_ns + round((self.n - 1000) * 1e9 / 30))
             raise CameraGone("the camera is unplugged")
         device_ns = round((self.n - 1000) * 1e9 / 30)
         host_ns = self.first_tick_ns + device_ns + self.late_ns.get(self.n, 0)
@@ -227,3 +228,18 @@ def test_a_gap_over_the_plan_s_edge_counts_with_the_frames_that_the_plan_wanted(
 
 def test_a_gap_over_the_plan_s_end_is_counted(drained):
     assert drained(skip=tuple(range(1055, 1070)))[0].lost == {"sensor": 4}  # 1055 to 1058
+
+
+def test_a_camera_that_is_gone_at_the_end_leaves_every_tick_settled_and_its_frames_counted(drained):
+    counters, complaints, ids = drained(keep="all", gone=tuple(range(1030, 2000)))
+    assert ids == list(range(999, 1030))
+    assert counters.tick == PLAN.n_ticks - 1
+    assert counters.lost == {"sensor": pytest.approx(1059 - 1030, abs=1)}
+    assert complaints == ["the camera is unplugged"]
+
+
+def test_a_camera_that_comes_and_goes_is_told_of_a_few_times_only(drained, tmp_path):
+    _, complaints, _ = drained(keep="all", gone=tuple(range(1002, 1040, 2)))
+    assert len(complaints) <= 6
+    reader = McapReader(tmp_path / "kinect.0000.mcap")
+    assert np.sum(reader.rows["channel"] == EVENTS.id) == 2 * 19

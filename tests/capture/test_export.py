@@ -123,7 +123,7 @@ def test_what_a_camera_said_of_frames_and_left_with_them_is_exported(make_sessio
         flags = {(row["stream"], int(row["frame_id"])): row["flags"] for row in csv.DictReader(file)}
     assert {one for one, said in flags.items() if said} == {("thermal", 2)}
     assert flags["thermal", 2] == "nuc repeated"
-    document = tmp_path / "pictures" / "documents" / "thermal" / "genicam.xml"
+    document = tmp_path / "pictures" / "documents" / "thermal" / "_genicam.xml"
     assert document.read_bytes() == b"<a/>\r\n"
     export(session, out=tmp_path / "arrays.npz", format=ExportFormat.NPZ)
     with np.load(tmp_path / "arrays.npz") as arrays:
