@@ -42,7 +42,6 @@ class KinectCamera:
         self._driver, self._clock = driver, clock
         self._gone_s, self._reopen_s, self._retry_s, self._open_s = gone_s, reopen_s, retry_s, open_s
         self._feed: Feed | None = None
-        self._last: Feed | None = None
 
     @property
     def specs(self) -> tuple[StreamSpec, ...]:
@@ -58,8 +57,6 @@ class KinectCamera:
         """Open the driver, and wait for the sensor's first picture; raises CameraError."""
         if self._feed is not None:
             return
-        if self._last is not None and self._last.running:
-            raise CameraError(feeding.HANGS)
         feed = Feed(
             self._driver,
             clock=self._clock,
@@ -67,7 +64,6 @@ class KinectCamera:
             reopen_s=self._reopen_s,
             retry_s=self._retry_s,
         )
-        self._last = feed
         feed.open(self._open_s)
         self._feed = feed
 
@@ -92,7 +88,11 @@ class KinectCamera:
             return self._frames(numbered)
 
         return Capture(
-            numbered.frame_id, numbered.device_time_ns, numbered.host_time_ns, retrieve, flags=flags
+            numbered.frame_id,
+            numbered.moment.device_time_ns,
+            numbered.host_time_ns,
+            retrieve,
+            flags=flags,
         )
 
     def nodes(self) -> dict[str, str | int | float | bool]:
@@ -163,7 +163,7 @@ class KinectCamera:
             Frame(
                 spec.stream,
                 pixels,
-                numbered.device_time_ns,
+                numbered.moment.device_time_ns,
                 numbered.host_time_ns,
                 numbered.frame_id,
                 flags=("repeated",) if numbered.repeated and spec is COLOR_1080P else (),

@@ -32,10 +32,8 @@ class Moment:
     color_order : what its bytes are
     depth : (424, 512) uint16, or floating point, millimetres; 0, NaN or infinite where there is no reading
     infrared : (424, 512) uint16, or floating point, counts
-    device_time_ns : the sensor's clock at this moment (of depth, where color has another); None where the
-        driver does not tell, and then the time of arrival stands in
-    color_time_ns : the sensor's clock for the color picture; None where the driver does not tell, and then a
-        new color picture comes with every moment
+    device_time_ns : the sensor's clock for depth and infrared
+    color_time_ns : the sensor's clock for color; that of the moment before where its picture comes again
     exposure_ms, gain : of the color camera; None where the driver does not tell
     """
 
@@ -43,8 +41,8 @@ class Moment:
     color_order: ColorOrder
     depth: NDArray[np.uint16] | NDArray[np.floating]
     infrared: NDArray[np.uint16] | NDArray[np.floating]
-    device_time_ns: int | None
-    color_time_ns: int | None = None
+    device_time_ns: int
+    color_time_ns: int
     exposure_ms: float | None = None
     gain: float | None = None
 

@@ -16,9 +16,11 @@ DRIVERS: dict[str, tuple[str, ...]] = {
     "libfreenect2": ("linux", "darwin", "win32"),
 }
 """In the order in which they are tried, and the platforms (`sys.platform`) where it is worth it."""
+FROM_SOURCE = "build libfreenect2 and pylibfreenect2 from source"
 INSTALL = {
     "win32": "install Microsoft's Kinect for Windows SDK 2.0 and `pip install mavfer[record]`",
-    "linux": "build libfreenect2 and pylibfreenect2 from source",
+    "linux": FROM_SOURCE,
+    "darwin": FROM_SOURCE,
 }
 
 
@@ -45,7 +47,7 @@ def choose_driver(settings: KinectSettings, *, platform: str = sys.platform) -> 
             return _maker(name)(settings)
         except CameraError as error:
             tried.append(f"{name} ({error})")
-    remedy = INSTALL.get(platform, "use Windows or Linux")
+    remedy = INSTALL.get(platform, "use Windows, Linux or macOS")
     raise CameraError(
         f"wanted a driver for the Kinect v2, found none on {platform}: tried {', '.join(tried) or 'none'}; "
         f"{remedy}"

@@ -35,6 +35,8 @@ GONE = "the Kinect is gone ({why}) and is looked for; {remedy}"
 NONE = "wanted a picture of the Kinect within {timeout_s:g} s, found none ({why}); {remedy}"
 WRONG_TIMES = "its times are not to be believed"
 HANGS = "the Kinect's driver hangs; if it does not come back, unplug the sensor and start the recorder again"
+_HUNG: dict[str, threading.Thread] = {}
+"""By a driver's name, the thread that hung in its library when the feed was closed, and may do so still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,6 @@ class Numbered:
 
     moment: Moment
     frame_id: int
-    device_time_ns: int
     host_time_ns: int
     repeated: bool
 
@@ -73,12 +74,13 @@ class Feed:
         self.latest: Moment | None = None
         """The last that came; for its exposure."""
         self.n_dropped = 0
-        """Moments that nobody took in time."""
+        """Moments that were not taken in time; counted when the next is taken, so that resting costs none."""
         self.n_reopened = 0
         self._driver, self._clock = driver, clock
         self._gone_s, self._reopen_s, self._retry_s = gone_s, reopen_s, retry_s
         self._numbering, self._rate = Numbering(), Rate()
         self._queue: deque[Numbered] = deque()
+        self._n_overflowed = 0  # since the last that was taken
         self._changed = threading.Condition()
         self._ready = False
         self._why = ""
@@ -96,7 +98,17 @@ class Feed:
         return self._numbering.n_refused
 
     def open(self, timeout_s: float = OPEN_S) -> None:
-        """Open the driver, and wait for the first moment and the sensor's facts; raises CameraError."""
+        """Open the driver, and wait for the first moment and the sensor's facts.
+
+        Raises
+        ------
+        CameraError
+            The driver cannot open the sensor, nothing came of it in time, or the driver hangs in this process
+            since another feed was closed: no second thread may call its library.
+        """
+        hung = _HUNG.get(self._driver.name)
+        if hung is not None and hung.is_alive():
+            raise CameraError(HANGS)
         self._thread.start()
         with self._changed:
             self._changed.wait_for(lambda: self._ready or self._refusal is not None, timeout_s)
@@ -112,13 +124,15 @@ class Feed:
         """Empty the queue, and count anew what nobody takes: what comes next is new."""
         with self._changed:
             self._queue.clear()
-            self.n_dropped = 0
+            self.n_dropped = self._n_overflowed = 0
 
     def next(self, timeout_s: float) -> Numbered:
         """Wait for the next moment; raises CameraGone or CameraError after `timeout_s` at the latest."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._why or self._ending.is_set(), timeout_s)
             if self._queue:
+                self.n_dropped += self._n_overflowed
+                self._n_overflowed = 0
                 return self._queue.popleft()
             hung_s = HANG_S if self._why else self._gone_s + READ_S
             if time.monotonic() - self._beat_s > hung_s and not self._ending.is_set():
@@ -129,19 +143,16 @@ class Feed:
             raise CameraError("wanted an opened camera, found a closed one: a Kinect v2")
         raise CameraError(f"no frame came within {timeout_s:g} s: a Kinect v2")
 
-    @property
-    def running(self) -> bool:
-        """Whether the thread has not ended: after `close`, because the driver hangs."""
-        return self._thread.is_alive()
-
     def close(self) -> None:
-        """End the thread, which closes the driver; one that hangs is left to itself."""
+        """End the thread, which closes the driver; one that hangs is left to itself, and noted."""
         self._ending.set()
         with self._changed:
             self._queue.clear()
             self._changed.notify_all()
         if self._thread.ident is not None:
             self._thread.join(CLOSE_S)
+            if self._thread.is_alive():
+                _HUNG[self._driver.name] = self._thread
 
     def _run(self) -> None:
         while not self._ending.is_set():
@@ -195,21 +206,19 @@ class Feed:
         """Put a moment into the queue; return whether its time is believed."""
         host_time_ns = self._clock.now_ns()
         self._ask_facts()
-        device_time_ns = host_time_ns if moment.device_time_ns is None else moment.device_time_ns
-        color_time_ns = device_time_ns if moment.color_time_ns is None else moment.color_time_ns
         period_ns = (2 if self._rate.halved else 1) * PERIOD_NS
-        number = self._numbering.place(device_time_ns, host_time_ns, period_ns=period_ns)
+        number = self._numbering.place(moment.device_time_ns, host_time_ns, period_ns=period_ns)
         if number is None:
             return False
-        self._rate.add(device_time_ns)
-        repeated = not self.color_rate.add(color_time_ns)
+        self._rate.add(moment.device_time_ns)
+        repeated = not self.color_rate.add(moment.color_time_ns)
         self.latest = moment
         with self._changed:
             self._why = ""
-            self._queue.append(Numbered(moment, number, device_time_ns, host_time_ns, repeated))
+            self._queue.append(Numbered(moment, number, host_time_ns, repeated))
             if len(self._queue) > QUEUE_MOMENTS:
                 self._queue.popleft()
-                self.n_dropped += 1
+                self._n_overflowed += 1
             self._ready = self._ready or self._knows_enough()
             self._changed.notify_all()
         return True

@@ -6,30 +6,18 @@ from the sensor's YUY2; the library gives no YUY2, and no JPEG.
 """
 
 import ctypes
-import itertools
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-from pydantic import ValidationError
-
 from ...errors import CameraError
-from ..streams import COLOR_1080P, KINECT_DEPTH
 from .driver import Facts, Moment
-from .factory import Correspondence, FactoryCalibration, FactoryIntrinsics
+from .factory import FactoryCalibration
+from .microsoft_sdk import MIRRORED, TICK_NS, factory_from_lens
 from .settings import KinectSettings
 
 DISTRIBUTION = "kinect-next"
-TICK_NS = 100
-"""The SDK's TIMESPAN."""
 SERIAL_CHARACTERS = 64
-SAMPLE_COLUMNS, SAMPLE_ROWS = 8, 7
-SAMPLE_DEPTHS_MM = (600, 1000, 2000, 4000)
-"""Where the SDK's mapper is sampled: over the whole depth picture, from a face's distance to a room's."""
-NO_COLOR = (
-    "Microsoft's SDK tells no intrinsics of the color camera; depth_to_color samples its mapper instead"
-)
 
 
 def make_driver(settings: KinectSettings) -> "KinectNext":
@@ -50,9 +38,7 @@ class KinectNext:
     """
 
     name = "kinect_next"
-    mirrored = True
-    """In the SDK's camera space x grows to the sensor's left, as it grows to the right of its pictures
-    (Microsoft, "Coordinate mapping", dn785530): they are mirrored, as libfreenect2's are (its issue 172)."""
+    mirrored = MIRRORED
 
     def __init__(self, serial: str | None) -> None:
         self._wanted_serial = serial
@@ -159,52 +145,17 @@ class KinectNext:
 
     def _factory(self, serial: str | None, driver_version: str) -> FactoryCalibration | None:
         """Return what the SDK tells of the infrared camera; None while that is no camera (before it runs)."""
-        from kinect_next import COMOperationError
+        from kinect_next import COMOperationError, Point2D
 
+        mapper = self._sensor.mapper
         try:
-            lens = self._sensor.mapper._native.get_depth_camera_intrinsics()  # the public call drops the lens
+            lens = mapper._native.get_depth_camera_intrinsics()  # the public call drops the lens
         except COMOperationError:
             return None
-        height, width = KINECT_DEPTH.shape
-        try:
-            depth = FactoryIntrinsics(
-                width=width,
-                height=height,
-                fx=lens.FocalLengthX,
-                fy=lens.FocalLengthY,
-                cx=lens.PrincipalPointX,
-                cy=lens.PrincipalPointY,
-                k1=lens.RadialDistortionSecondOrder,
-                k2=lens.RadialDistortionFourthOrder,
-                k3=lens.RadialDistortionSixthOrder,
-            )
-        except ValidationError:  # zeros at first, or not finite: it films all the same
-            return None
-        return FactoryCalibration(
+        return factory_from_lens(
+            lens,
+            lambda x, y, depth_mm: mapper.map_depth_point_to_color_space(Point2D(x, y), depth_mm),
             driver=self.name,
             driver_version=driver_version,
             serial=serial,
-            mirrored=self.mirrored,
-            depth=depth,
-            depth_to_color=self._samples(),
-            remarks=(NO_COLOR,),
         )
-
-    def _samples(self) -> tuple[Correspondence, ...]:
-        """Return where the SDK's mapper sees a grid of depth readings in color; none outside that picture."""
-        from kinect_next import COMOperationError, Point2D
-
-        height, width = KINECT_DEPTH.shape
-        columns = np.linspace(0, width - 1, SAMPLE_COLUMNS).round().tolist()
-        rows = np.linspace(0, height - 1, SAMPLE_ROWS).round().tolist()
-        found = []
-        for depth_mm, y, x in itertools.product(SAMPLE_DEPTHS_MM, rows, columns):
-            try:
-                seen = self._sensor.mapper.map_depth_point_to_color_space(Point2D(x, y), depth_mm)
-            except COMOperationError:
-                continue
-            if 0 <= seen.x < COLOR_1080P.shape[1] and 0 <= seen.y < COLOR_1080P.shape[0]:
-                found.append(
-                    Correspondence(depth_x=x, depth_y=y, depth_mm=depth_mm, color_x=seen.x, color_y=seen.y)
-                )
-        return tuple(found)

@@ -18,14 +18,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from ...errors import CameraError
 from ..now import monotonic_ns
-from ..streams import COLOR_1080P, KINECT_DEPTH
 from .driver import Facts, Moment
-from .factory import FactoryCalibration, FactoryIntrinsics
 from .freenect2_binding import binding_version, is_null, load_binding
+from .freenect2_factory import MIRRORED, factory_from_parameters
 from .freenect2_usb import absence, in_use
 from .pairing import Pairing, Taken
 from .settings import KinectSettings
@@ -41,15 +39,6 @@ PIPELINES = {
     "cpu": "CpuPacketPipeline",
 }
 """Who computes depth, fastest first; the binding has those that libfreenect2 was built with."""
-PINHOLE = ("fx", "fy", "cx", "cy")
-LENS = (*PINHOLE, "k1", "k2", "k3", "p1", "p2")
-TERMS = ("x3y0", "x0y3", "x2y1", "x1y2", "x2y0", "x0y2", "x1y1", "x1y0", "x0y1", "x0y0")
-COLOR_PARAMETERS = (*PINHOLE, "shift_d", "shift_m", *(f"m{axis}_{term}" for axis in "xy" for term in TERMS))
-REMARKS = (
-    "color has no lens of its own here: it lies in the polynomials, which lead from depth pixels to color "
-    "pixels (libfreenect2, Registration)",
-    "libfreenect2 computes depth with pixel centers at one half, and registers it with centers at integers",
-)
 SEPARATE = (
     "libfreenect2 does not pair color and depth: they are paired by the sensor's clock, up to 20 ms apart"
 )
@@ -95,8 +84,7 @@ class Libfreenect2:
     """
 
     name = "libfreenect2"
-    mirrored = True
-    """libfreenect2's pictures are mirrored (its issue 172)."""
+    mirrored = MIRRORED
 
     def __init__(self, *, serial: str | None, pipeline: str | None) -> None:
         self._wanted_serial, self._wanted_pipeline = serial, pipeline
@@ -175,8 +163,9 @@ class Libfreenect2:
 
     def facts(self) -> Facts:
         """Return serial number, firmware, factory calibration, and who computes depth."""
+        driver_version = binding_version()
         nodes: dict[str, str | int | float | bool] = {
-            "driver_version": binding_version(),
+            "driver_version": driver_version,
             "firmware": self._device.getFirmwareVersion().decode(errors="replace"),
             "pipeline": self._pipeline,
             "depth_filters": "libfreenect2's bilateral and edge-aware filters, 500 to 4500 mm",
@@ -186,7 +175,14 @@ class Libfreenect2:
         if self._without_depth:
             failed = ", ".join(self._without_depth)
             notices += (f"libfreenect2 gave no depth with {failed}; {self._pipeline} computes it now",)
-        return Facts(self._serial, nodes, self._factory(), notices)
+        factory = factory_from_parameters(
+            self._device.getIrCameraParams(),
+            self._device.getColorCameraParams(),
+            driver=self.name,
+            driver_version=driver_version,
+            serial=self._serial,
+        )
+        return Facts(self._serial, nodes, factory, notices)
 
     def silence(self) -> str:
         """Return which of the streams fell silent, or that the sensor has left the bus."""
@@ -279,23 +275,3 @@ class Libfreenect2:
             self._depth.release(frames)
         self._n_seen["depth"] += 1
         self._pairing.follow(taken, pictures)
-
-    def _factory(self) -> FactoryCalibration | None:
-        """Return what the sensor told when it was started; None where that is no camera."""
-        infrared, color = self._device.getIrCameraParams(), self._device.getColorCameraParams()
-        height, width = KINECT_DEPTH.shape
-        lens = {name: getattr(infrared, name) for name in LENS}
-        pinhole = {name: getattr(color, name) for name in PINHOLE}
-        try:
-            return FactoryCalibration(
-                driver=self.name,
-                driver_version=binding_version(),
-                serial=self._serial,
-                mirrored=self.mirrored,
-                depth=FactoryIntrinsics(width=width, height=height, **lens),
-                color=FactoryIntrinsics(width=COLOR_1080P.shape[1], height=COLOR_1080P.shape[0], **pinhole),
-                color_parameters={name: getattr(color, name) for name in COLOR_PARAMETERS},
-                remarks=REMARKS,
-            )
-        except ValidationError:  # zeros, or not finite: it films all the same
-            return None

@@ -30,9 +30,9 @@ class Rate:
         self._times: deque[int] = deque(maxlen=INTERVALS + 1)
 
     def begin_anew(self) -> None:
-        """Forget what came before an outage."""
+        """Forget the times before an outage; whether the rate was halved counts until others tell."""
         self._times.clear()
-        self.halved, self.frames_per_s = False, 0.0
+        self.frames_per_s = 0.0
 
     def add(self, time_ns: int) -> bool:
         """Take a picture's time; return whether the picture is a new one."""

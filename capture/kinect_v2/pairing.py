@@ -1,7 +1,7 @@
 """Pictures of two cameras of one Kinect, brought together where the driver does not pair them.
 
 Color and depth of a Kinect v2 are exposed by themselves (libfreenect2's issue 721), so which two belong
-together is a matter of time: on the sensor's clock where both have it, else of arrival.
+together is a matter of time: on the sensor's clock, or of arrival where that is wrong.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ Follower = TypeVar("Follower")
 FARTHEST_NS = round(0.6 * PERIOD_NS)
 """Two pictures farther apart belong to different moments: one's own partner is lost."""
 ONE_CLOCK_NS = 1_000_000_000
-"""Times of the sensor's clock that are farther apart are wrong, or of two clocks; arrival counts then."""
+"""Times of the sensor's clock that are farther apart are wrong; arrival counts then."""
 HELD = 8
 """Pictures that wait for a partner, about a quarter of a second."""
 SETTLING = 8
@@ -25,18 +25,15 @@ SETTLING = 8
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """When a picture was taken, on the sensor's clock (None where that is not told), and when it arrived."""
+    """When a picture was taken, on the sensor's clock, and when it arrived, on the host's."""
 
-    device_ns: int | None
+    device_ns: int
     arrival_ns: int
 
     def after(self, other: "Taken") -> int:
         """Return by how many nanoseconds this picture is later than the other."""
-        if self.device_ns is not None and other.device_ns is not None:
-            apart_ns = self.device_ns - other.device_ns
-            if abs(apart_ns) < ONE_CLOCK_NS:
-                return apart_ns
-        return self.arrival_ns - other.arrival_ns
+        apart_ns = self.device_ns - other.device_ns
+        return apart_ns if abs(apart_ns) < ONE_CLOCK_NS else self.arrival_ns - other.arrival_ns
 
 
 class Pairing(Generic[Lead, Follower]):

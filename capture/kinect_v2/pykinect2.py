@@ -5,31 +5,25 @@ PyKinect2 0.1.0 itself does not import on 64-bit Python 3.8 or newer (its issues
 
 - The fork's getters give no sensor time, miss pictures between two calls, and pass over every error in
   silence. So its handlers are replaced: they run in its thread as a picture arrives, and ask the frame for
-  its time (declared in the fork's PyKinect2024). Where that fails, the arrival stands in, and it is said.
+  its time, which the fork declares for every kind of frame. One that does not tell it is a failed picture.
 - Color, depth and infrared have a reader each; nothing but time tells which belong together (pairing.py).
 - It tells no serial number: its declaration of UniqueKinectId has room for one letter.
 """
 
-import itertools
 import time
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
-from pydantic import ValidationError
-
 from ...errors import CameraError
-from ..streams import COLOR_1080P, KINECT_DEPTH
 from .driver import Facts, Moment
-from .factory import Correspondence, FactoryCalibration, FactoryIntrinsics
-from .kinect_next import NO_COLOR, SAMPLE_COLUMNS, SAMPLE_DEPTHS_MM, SAMPLE_ROWS
+from .factory import FactoryCalibration
+from .microsoft_sdk import MIRRORED, factory_from_lens
 from .pairing import Pairing
 from .pykinect2_runtime import LIBRARY, Inbox, Picture, load, start
 from .settings import KinectSettings
 
-SEPARATE = "pykinect2 does not pair color and depth: they are paired by time, up to 20 ms apart"
-NO_TIME = "pykinect2 tells no sensor time here: pictures are timed and paired by when they arrive"
+SEPARATE = "pykinect2 does not pair color and depth: they are paired by the sensor's clock, up to 20 ms apart"
 
 
 def make_driver(settings: KinectSettings) -> "PyKinect2":
@@ -55,14 +49,12 @@ class PyKinect2:
     """The machine's one sensor: the SDK opens no other."""
 
     name = "pykinect2"
-    mirrored = True
-    """The SDK's pictures are (see kinect_next.py)."""
+    mirrored = MIRRORED
 
     def __init__(self) -> None:
         self._library: Any = None
         self._runtime: Any = None
         self._inbox = Inbox()
-        self._tells_time = True
         self._n_failed = self._n_incomplete = 0
         self._depth: Pairing[Picture, Picture] = Pairing()
         self._color: Pairing[Picture, tuple[Picture, Picture]] = Pairing()
@@ -72,8 +64,7 @@ class PyKinect2:
         self._library, runtime = load()
         self._n_failed += self._inbox.n_failed
         self._n_incomplete += self._depth.n_unpaired + self._color.n_unpaired
-        self._inbox, self._tells_time = Inbox(), True
-        self._depth, self._color = Pairing(), Pairing()
+        self._inbox, self._depth, self._color = Inbox(), Pairing(), Pairing()
         try:
             self._runtime = start(self._library, runtime, self._inbox)
         except Exception as error:  # COMError, OSError, ValueError of a null pointer: it checks no result
@@ -98,25 +89,26 @@ class PyKinect2:
                     raise CameraError(f"pykinect2's thread has ended: {self._inbox.ended}")
                 return None
             self._sort(arrived)
+        self._inbox.failure = ""
         return moment
 
     def facts(self) -> Facts:
         """Return the factory calibration, and what this driver cannot do."""
         driver_version = version(LIBRARY)
-        nodes: dict[str, str | int | float | bool] = {
-            "driver_version": driver_version,
-            "sensor_time": self._tells_time,
-        }
-        notices = (SEPARATE,) if self._tells_time else (SEPARATE, NO_TIME)
-        return Facts(None, nodes, self._factory(driver_version), notices)
+        return Facts(
+            None, {"driver_version": driver_version}, self._factory(driver_version), notices=(SEPARATE,)
+        )
 
     def silence(self) -> str:
-        """Return whether the SDK sees a sensor at all."""
+        """Return whether the SDK sees a sensor at all, and what pictures fail at."""
         try:
             available = self._runtime._sensor.IsAvailable
         except Exception as error:  # a COMError: the SDK's service has gone
             return f"the SDK does not answer ({type(error).__name__})"
-        return "it sends no pictures" if available else "the SDK sees no sensor"
+        if not available:
+            return "the SDK sees no sensor"
+        failure = self._inbox.failure
+        return f"its pictures cannot be had: {failure}" if failure else "it sends no pictures"
 
     def health(self) -> dict[str, float]:
         """Return pictures that could not be had or had no partner, and how far depth is from color."""
@@ -133,7 +125,6 @@ class PyKinect2:
             runtime.close()
 
     def _sort(self, picture: Picture) -> None:
-        self._tells_time = self._tells_time and picture.taken.device_ns is not None
         if picture.kind == "color":
             self._color.lead(picture.taken, picture)
         elif picture.kind == "depth":
@@ -165,46 +156,10 @@ class PyKinect2:
             lens = self._runtime._mapper.GetDepthCameraIntrinsics()
         except Exception:  # a COMError: it is not known yet
             return None
-        height, width = KINECT_DEPTH.shape
-        try:
-            depth = FactoryIntrinsics(
-                width=width,
-                height=height,
-                fx=lens.FocalLengthX,
-                fy=lens.FocalLengthY,
-                cx=lens.PrincipalPointX,
-                cy=lens.PrincipalPointY,
-                k1=lens.RadialDistortionSecondOrder,
-                k2=lens.RadialDistortionFourthOrder,
-                k3=lens.RadialDistortionSixthOrder,
-            )
-        except ValidationError:  # zeros at first, or not finite: it films all the same
-            return None
-        return FactoryCalibration(
-            driver=self.name,
-            driver_version=driver_version,
-            serial=None,
-            mirrored=self.mirrored,
-            depth=depth,
-            depth_to_color=tuple(self._samples()),
-            remarks=(NO_COLOR,),
+        return factory_from_lens(
+            lens, self._color_of, driver=self.name, driver_version=driver_version, serial=None
         )
 
-    def _samples(self) -> list[Correspondence]:
-        """Return where the SDK's mapper sees a grid of depth readings in color; none outside that picture."""
-        height, width = KINECT_DEPTH.shape
-        columns = np.linspace(0, width - 1, SAMPLE_COLUMNS).round().tolist()
-        rows = np.linspace(0, height - 1, SAMPLE_ROWS).round().tolist()
-        found = []
-        for depth_mm, y, x in itertools.product(SAMPLE_DEPTHS_MM, rows, columns):
-            try:
-                seen = self._runtime._mapper.MapDepthPointToColorSpace(
-                    self._library._DepthSpacePoint(x, y), depth_mm
-                )
-            except Exception:  # a COMError of one point
-                continue
-            if 0 <= seen.x < COLOR_1080P.shape[1] and 0 <= seen.y < COLOR_1080P.shape[0]:
-                found.append(
-                    Correspondence(depth_x=x, depth_y=y, depth_mm=depth_mm, color_x=seen.x, color_y=seen.y)
-                )
-        return found
+    def _color_of(self, x: int, y: int, depth_mm: int) -> Any:
+        point = self._library._DepthSpacePoint(x, y)
+        return self._runtime._mapper.MapDepthPointToColorSpace(point, depth_mm)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...errors import CameraError
 from ..now import monotonic_ns
 from ..streams import COLOR_1080P, KINECT_DEPTH
-from .kinect_next import TICK_NS
+from .microsoft_sdk import TICK_NS
 from .pairing import Taken
 
 LIBRARY = "pykinect2024"
@@ -42,6 +42,8 @@ class Inbox:
     def __init__(self) -> None:
         self.n_failed = 0
         """Pictures that were announced and could not be had, or waited too long."""
+        self.failure = ""
+        """Why the last of those failed, in one line; "" is put there by who got a whole moment since."""
         self.ended = ""
         """Why the fork's thread has ended, or ""."""
         self._pictures: deque[Picture] = deque()
@@ -51,8 +53,9 @@ class Inbox:
         """Take a picture; what a driver fails at is counted, and its thread goes on."""
         try:
             picture = take()
-        except Exception:  # COMError, most often: the picture had gone before it was fetched
+        except Exception as error:  # COMError, most often: the picture had gone before it was fetched
             self.n_failed += 1
+            self.failure = " ".join(f"{type(error).__name__}: {error}".split())
             return
         with self._changed:
             self._pictures.append(picture)
@@ -119,7 +122,7 @@ def start(library: Any, runtime: Any, inbox: Inbox) -> Any:
 def _color(library: Any, reader: Any, handle: int) -> Picture:
     """Return the color picture that was announced, converted from the sensor's YUY2 by the SDK."""
     frame = reader.GetFrameArrivedEventData(handle).FrameReference.AcquireFrame()
-    arrival_ns = monotonic_ns()
+    taken = Taken(frame.RelativeTime * TICK_NS, monotonic_ns())
     pixels = np.empty((*COLOR_1080P.shape[:2], 4), np.uint8)
     buffer = pixels.ctypes.data_as(ctypes.POINTER(ctypes.c_ubyte))
     frame.CopyConvertedFrameDataToArray(pixels.size, buffer, library.ColorImageFormat_Bgra)
@@ -128,21 +131,13 @@ def _color(library: Any, reader: Any, handle: int) -> Picture:
         exposure_ms, gain = lens.ExposureTime * TICK_NS / 1e6, lens.Gain
     except Exception:  # a COMError: not every frame has them
         exposure_ms = gain = None
-    return Picture("color", pixels, Taken(_time_of(frame), arrival_ns), exposure_ms, gain)
+    return Picture("color", pixels, taken, exposure_ms, gain)
 
 
 def _plain(kind: str, reader: Any, handle: int) -> Picture:
     """Return the depth or infrared picture that was announced."""
     frame = reader.GetFrameArrivedEventData(handle).FrameReference.AcquireFrame()
-    arrival_ns = monotonic_ns()
+    taken = Taken(frame.RelativeTime * TICK_NS, monotonic_ns())
     pixels = np.empty(KINECT_DEPTH.shape, np.uint16)
     frame.CopyFrameDataToArray(pixels.size, pixels.ctypes.data_as(ctypes.POINTER(ctypes.c_ushort)))
-    return Picture(kind, pixels, Taken(_time_of(frame), arrival_ns))
-
-
-def _time_of(frame: Any) -> int | None:
-    """Return the sensor's clock at a frame, nanoseconds; None where it is not told."""
-    try:
-        return frame.RelativeTime * TICK_NS
-    except Exception:  # a COMError, or another build of the fork
-        return None
+    return Picture(kind, pixels, taken)

@@ -38,15 +38,17 @@ def test_on_windows_without_any_library_all_are_named_with_what_to_install(witho
     assert "\n" not in told
 
 
-def test_on_linux_libfreenect2_alone_is_tried(without):
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_elsewhere_libfreenect2_alone_is_tried_and_it_is_said_how_to_get_it(without, platform):
     without("pylibfreenect2")
-    with pytest.raises(CameraError, match="found none on linux: tried libfreenect2") as caught:
-        choose_driver(KinectSettings(), platform="linux")
+    with pytest.raises(CameraError, match=f"found none on {platform}: tried libfreenect2") as caught:
+        choose_driver(KinectSettings(), platform=platform)
     assert "kinect_next" not in str(caught.value)
+    assert str(caught.value).endswith("; build libfreenect2 and pylibfreenect2 from source")
 
 
 def test_on_a_platform_without_drivers_nothing_is_tried():
-    with pytest.raises(CameraError, match="found none on aix: tried none; use Windows or Linux"):
+    with pytest.raises(CameraError, match="found none on aix: tried none; use Windows, Linux or macOS"):
         choose_driver(KinectSettings(), platform="aix")
 
 

@@ -131,6 +131,17 @@ def test_low_light_is_told_while_it_lasts_and_its_slow_frames_are_no_gaps(kinect
     assert camera.health()["frames_per_s"] == pytest.approx(30, abs=0.01)
 
 
+def test_an_outage_in_low_light_is_counted_at_the_rate_that_held_before_it(kinect, sdk):
+    camera = kinect.open()
+    last = [kinect.see(n).frame_id for n in range(2, 62, 2)][-1]
+    sdk.n_failed_waits = 1
+    with pytest.raises(CameraGone):
+        camera.grab(WAIT_S)
+    sdk.wait_opened(2)
+    assert kinect.see(160).frame_id == last + 50
+    assert kinect.see(162).frame_id == last + 51
+
+
 def test_a_color_picture_that_comes_twice_is_flagged_and_shows_low_light_too(kinect):
     camera = kinect.open()
     captures = [kinect.see(n, color_ticks=71_000_000 + n // 2 * 666_666) for n in range(2, 50)]
@@ -254,6 +265,16 @@ def test_what_nobody_takes_is_dropped_from_the_oldest_on_and_counted(kinect):
     assert camera.health()["frames_dropped"] == 6
     left = [newest.frame_id] + [camera.grab(WAIT_S).frame_id for _ in range(QUEUE_MOMENTS - 1)]
     assert np.diff(left).tolist() == [1] * (QUEUE_MOMENTS - 1)
+
+
+def test_what_comes_while_nobody_grabs_is_not_dropped(kinect):
+    camera = kinect.open()
+    for n in range(1, QUEUE_MOMENTS + 6):
+        kinect.show(n)
+    assert camera.health()["frames_dropped"] == 0
+    camera.start(0)
+    kinect.see(QUEUE_MOMENTS + 6)
+    assert camera.health()["frames_dropped"] == 0
 
 
 def test_a_take_begins_with_what_comes_after_its_start(kinect):
@@ -391,7 +412,7 @@ def test_a_closed_camera_keeps_no_moments(kinect):
         feed.next(0.0)
 
 
-def test_a_driver_that_hangs_is_told_and_not_used_a_second_time(kinect, sdk, monkeypatch):
+def test_a_driver_that_hangs_is_told_and_no_camera_calls_it_until_it_has_come_back(kinect, sdk, monkeypatch):
     monkeypatch.setattr("mavfer.capture.kinect_v2.feed.CLOSE_S", 0.1)
     monkeypatch.setattr("mavfer.capture.kinect_v2.feed.HANG_S", 0.3)
     camera = kinect.open(gone_s=0.1)
@@ -403,9 +424,19 @@ def test_a_driver_that_hangs_is_told_and_not_used_a_second_time(kinect, sdk, mon
         with pytest.raises(CameraGone) as caught:
             camera.grab(0.5)
         told = str(caught.value)
+    assert camera._feed is not None
+    hung = camera._feed._thread
     camera.close()
-    with pytest.raises(CameraError, match="driver hangs"):
-        camera.open()
+    another = KinectCamera(KinectNext(None), clock=kinect.clock)
+    for one in (camera, another):
+        with pytest.raises(CameraError, match=r"driver hangs; .* start the recorder again"):
+            one.open()
+    with sdk.changed:
+        sdk.hangs = False
+        sdk.changed.notify_all()
+    hung.join(WAIT_S)
+    kinect.open()
+    kinect.see(1)
 
 
 def test_no_frame_in_time_is_said_so(kinect):

@@ -89,6 +89,20 @@ def test_a_few_lost_frames_are_not_taken_for_low_light(n_lost_in_a_row):
         assert not rate.halved
 
 
+def test_after_an_outage_the_rate_before_it_counts_until_seven_intervals_tell_of_another():
+    rate = Rate()
+    for n in range(0, 40, 2):
+        rate.add(n * PERIOD_NS)
+    assert rate.halved
+    rate.begin_anew()
+    assert rate.frames_per_s == 0
+    halved = []
+    for n in range(100, 110):
+        rate.add(n * PERIOD_NS)
+        halved.append(rate.halved)
+    assert halved == [True] * 7 + [False] * 3
+
+
 def test_a_clock_that_goes_back_begins_a_new_rate():
     rate = Rate()
     for n in (*range(100, 130), *range(30)):

@@ -19,14 +19,8 @@ from mavfer.capture.kinect_v2 import libfreenect2
 from mavfer.capture.kinect_v2.camera import KinectCamera
 from mavfer.capture.kinect_v2.driver import Moment
 from mavfer.capture.kinect_v2.factory import FILE_NAME, factory_from_json
-from mavfer.capture.kinect_v2.libfreenect2 import (
-    COLOR_PARAMETERS,
-    LENS,
-    TICK_NS,
-    Libfreenect2,
-    Ticks,
-    make_driver,
-)
+from mavfer.capture.kinect_v2.freenect2_factory import COLOR_PARAMETERS, LENS
+from mavfer.capture.kinect_v2.libfreenect2 import TICK_NS, Libfreenect2, Ticks, make_driver
 from mavfer.capture.kinect_v2.light import NOTICE as LOW_LIGHT
 from mavfer.capture.kinect_v2.settings import KinectSettings
 from mavfer.errors import CameraError, CameraGone

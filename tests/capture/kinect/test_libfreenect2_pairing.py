@@ -11,10 +11,9 @@ from mavfer.capture.kinect_v2.pairing import HELD, Pairing, Taken
 EPOCH_NS = 8_000_000_000
 
 
-def at(periods: float, *, arrival: float | None = None, clock: bool = True) -> Taken:
+def at(periods: float) -> Taken:
     """Return a time in periods; what arrives takes a fifth of one."""
-    arrival_ns = round((periods + 0.2 if arrival is None else arrival) * PERIOD_NS)
-    return Taken(EPOCH_NS + round(periods * PERIOD_NS) if clock else None, arrival_ns)
+    return Taken(EPOCH_NS + round(periods * PERIOD_NS), round((periods + 0.2) * PERIOD_NS))
 
 
 def taken(pairing: Pairing) -> list[tuple[object, object]]:
@@ -22,7 +21,7 @@ def taken(pairing: Pairing) -> list[tuple[object, object]]:
     return [(lead, follower) for (_, lead), (_, follower) in iter(pairing.take, None)]
 
 
-def run(leads: dict[int, float], followers: dict[int, float], *, clock: bool = True):
+def run(leads: dict[int, float], followers: dict[int, float]):
     """Return the pairs of pictures that come in the order of their times, and the pairing."""
     pairing: Pairing[int, int] = Pairing()
     found = []
@@ -30,15 +29,14 @@ def run(leads: dict[int, float], followers: dict[int, float], *, clock: bool = T
         [(time, True, name) for name, time in leads.items()]
         + [(time, False, name) for name, time in followers.items()]
     ):
-        (pairing.lead if is_lead else pairing.follow)(at(time, clock=clock), name)
+        (pairing.lead if is_lead else pairing.follow)(at(time), name)
         found += taken(pairing)
     return found, pairing
 
 
-@pytest.mark.parametrize("clock", [True, False], ids=["sensor time", "arrival"])
 @pytest.mark.parametrize("apart", [-0.45, -0.1, 0.0, 0.1, 0.45])
-def test_two_cameras_in_step_are_paired_one_to_one(apart, clock):
-    found, pairing = run({n: n for n in range(60)}, {n: n + apart for n in range(60)}, clock=clock)
+def test_two_cameras_in_step_are_paired_one_to_one(apart):
+    found, pairing = run({n: n for n in range(60)}, {n: n + apart for n in range(60)})
     assert found == [(n, n) for n in range(60)]
     assert pairing.n_unpaired == 0
     assert pairing.apart_ns == pytest.approx(apart * PERIOD_NS, abs=2)

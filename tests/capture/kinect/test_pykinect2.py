@@ -20,7 +20,7 @@ from mavfer.capture.kinect_v2.camera import KinectCamera
 from mavfer.capture.kinect_v2.factory import FILE_NAME, factory_from_json
 from mavfer.capture.kinect_v2.light import NOTICE as LOW_LIGHT
 from mavfer.capture.kinect_v2.pairing import Taken
-from mavfer.capture.kinect_v2.pykinect2 import NO_TIME, SEPARATE, PyKinect2, make_driver
+from mavfer.capture.kinect_v2.pykinect2 import SEPARATE, PyKinect2, make_driver
 from mavfer.capture.kinect_v2.pykinect2_runtime import MOST_WAITING, Inbox, Picture
 from mavfer.capture.kinect_v2.settings import KinectSettings
 from mavfer.errors import CameraError, CameraGone
@@ -133,28 +133,37 @@ def test_times_are_the_sensor_s_which_the_fork_s_own_getters_do_not_tell(filmed)
     captures = [filmed.see(n) for n in (1, 2, 3)]
     wanted = [(EPOCH_TICKS + n * PERIOD_TICKS) * 100 for n in (1, 2, 3)]
     assert [capture.device_time_ns for capture in captures] == wanted
-    assert filmed.camera.nodes()["sensor_time"] is True
     assert filmed.camera.notices() == (SEPARATE,)
     health = filmed.camera.health()
     assert (health["exposure_ms"], health["gain"]) == (16.1, 1.5)
     assert health["depth_after_color_ms"] == 2.0
 
 
-def test_where_the_sensor_s_time_cannot_be_had_that_of_arrival_stands_in_and_it_is_said(
-    sdk, plain, monkeypatch
-):
+def test_a_picture_that_does_not_tell_its_time_is_a_failed_one(filmed, sdk):
+    first = filmed.see(1).frame_id
     sdk.tells_time = False
-    filmed = Filmed(sdk, (plain,))
-    monkeypatch.setattr(pykinect2_runtime, "monotonic_ns", filmed.clock.now_ns)
-    filmed.open()
-    captures = [filmed.see(n) for n in (1, 2, 5)]
-    assert [capture.device_time_ns - BEGIN_NS for capture in captures] == [
-        n * PERIOD_TICKS * 100 for n in (1, 2, 5)
-    ]
-    assert np.diff([capture.frame_id for capture in captures]).tolist() == [1, 3]
-    assert filmed.camera.notices() == (SEPARATE, NO_TIME)
-    assert filmed.camera.nodes()["sensor_time"] is False
-    filmed.camera.close()
+    filmed.show(2)
+    sdk.tells_time = True
+    assert filmed.see(3).frame_id == first + 2
+    assert filmed.camera.health()["frames_failed"] == 3
+
+
+def test_a_sensor_none_of_whose_pictures_can_be_had_is_gone_and_says_what_they_fail_at(sdk):
+    driver = PyKinect2()
+    driver.open()
+    assert driver.silence() == "it sends no pictures"
+    sdk.tells_time = False
+    with sdk.changed:
+        assert sdk.changed.wait_for(lambda: sdk.waiting, WAIT_S)
+    sdk.show(DEPTH, np.zeros((424, 512), np.uint16), EPOCH_TICKS)
+    sdk.settle()
+    assert driver.read(0.0) is None
+    assert driver.silence() == (
+        "its pictures cannot be had: ComError: IDepthFrame.RelativeTime is not played"
+    )
+    sdk.connected = False
+    assert driver.silence() == "the SDK sees no sensor"
+    driver.close()
 
 
 def test_lost_frames_leave_their_ids_free(filmed):
@@ -266,9 +275,17 @@ def test_pictures_that_wait_while_the_driver_is_not_asked_are_paired_all_the_sam
     driver.close()
 
 
+def test_what_failed_before_a_whole_moment_came_is_not_why_none_comes_after_it(filmed):
+    filmed.show(1, fails=True)
+    filmed.see(2)
+    driver = filmed.camera._driver
+    assert driver.health()["frames_failed"] == 3
+    assert driver.silence() == "it sends no pictures"
+
+
 def test_pictures_that_nobody_takes_do_not_pile_up():
     inbox = Inbox()
-    picture = Picture("depth", np.zeros(1), Taken(None, 0))
+    picture = Picture("depth", np.zeros(1), Taken(0, 0))
     for _ in range(MOST_WAITING + 5):
         inbox.receive(lambda: picture)
     assert inbox.n_failed == 5
