@@ -24,6 +24,7 @@ class Capture:
         milliseconds; called at most once, from any thread
     flags : what is special about it: "nuc", the camera corrected its detector (non-uniformity correction) and
         held the picture; "repeated", the same pixels as the moment before
+    exposed_ns : int, when it was exposed, on the host's clock, where the camera's clock can be read beside it
     transport_ns : int, the least time from exposure to arrival, where the camera's clock can be read beside
         the host's; 0 where that is not known
     """
@@ -33,6 +34,7 @@ class Capture:
     host_time_ns: int
     retrieve: Callable[[], tuple[Frame, ...]]
     flags: tuple[str, ...] = ()
+    exposed_ns: int | None = None
     transport_ns: int = 0
 
 

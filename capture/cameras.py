@@ -102,7 +102,8 @@ class SkewedCamera:
         def retrieve() -> tuple[Frame, ...]:
             return tuple(replace(frame, host_time_ns=host_ns) for frame in capture.retrieve())
 
-        return replace(capture, host_time_ns=host_ns, retrieve=retrieve)
+        exposed_ns = None if capture.exposed_ns is None else self._clock.at(capture.exposed_ns)
+        return replace(capture, host_time_ns=host_ns, exposed_ns=exposed_ns, retrieve=retrieve)
 
     def nodes(self) -> dict[str, str | int | float | bool]:
         """Return the camera's settings."""

@@ -136,6 +136,11 @@ class Drain:
         return max(0.0, time.monotonic() - self._answered_at_s)
 
     @property
+    def lag_s(self) -> float:
+        """Seconds that the last frame took from its making until it was grabbed, beyond the usual."""
+        return self._lag_s or 0.0
+
+    @property
     def abandoned(self) -> bool:
         """Whether the camera was given up while it had not come back."""
         return self._abandoned.is_set()
@@ -201,10 +206,8 @@ class Drain:
             self.counters.grabbed += 1
             plan = self._plan  # `cut` may replace it at any time
             keeper.retime(plan)
-            t_ns = self._device_clock.host_ns(
-                capture.device_time_ns, capture.host_time_ns, frame_id=capture.frame_id
-            )
-            t_ns -= capture.transport_ns
+            seen_ns = capture.host_time_ns if capture.exposed_ns is None else capture.exposed_ns
+            t_ns = self._device_clock.host_ns(capture.device_time_ns, seen_ns, frame_id=capture.frame_id)
             self._see_stall(t_ns)
             in_plan = 0 <= plan.nearest_tick(t_ns) < plan.n_ticks
             after = (capture.frame_id, t_ns)

@@ -16,7 +16,7 @@ from .ping_pieces import ClockPiece, clock_pieces
 from .placing import place_frames
 from .session import FrameIndex, Session, SessionRecord
 from .streams import Stream
-from .transport import without_transport
+from .transport import exposure_times
 
 STAMPS = ("t0_ns", "t1_ns", "t2_ns", "t3_ns")
 READING = ("device_ns", "before_ns", "after_ns")
@@ -180,8 +180,8 @@ def _place_epoch(epoch: Epoch, record: SessionRecord) -> _PlacedEpoch:
     n_restarts, transport_ms = 0, math.nan
     master_ns = {}
     for stream, frames in epoch.frames.items():
-        times = frame_times(frames.device_time_ns, frames.host_time_ns, frame_id=frames.frame_id)
-        times, transport_ms = without_transport(times, frames.device_time_ns, epoch.readings)
+        host_ns, transport_ms = exposure_times(frames.device_time_ns, frames.host_time_ns, epoch.readings)
+        times = frame_times(frames.device_time_ns, host_ns, frame_id=frames.frame_id)
         master_ns[stream], doubts = place_frames(times, pieces)
         problems |= dict.fromkeys(doubts)
         steps_s = steps_s or tuple(step.step_ns / 1e9 for step in times.host_steps)

@@ -27,8 +27,11 @@ from .streams import Frame, Stream, StreamSpec
 OPEN_TIMEOUT_S = 45.0
 CLOSE_TIMEOUT_S = 8.0
 RETRY_S = 1.0
-HUNG_S = 30.0
-"""A process that has said nothing for so long hangs in the vendor's library, and is replaced."""
+HUNG_S = 10.0
+"""A process that has said nothing for so long while its camera streams hangs in the vendor's library, and is
+replaced; a drain gives its camera up later (drain.py). One that opens its camera has OPEN_TIMEOUT_S."""
+UNWATCHED_S = 5.0
+"""Where nobody has grabbed for so long, this process may have stood still itself, and so have heard nothing."""
 QUEUE_FRAMES = 90
 """What is kept for a slow reader: 3 s at 30 frames a second, 59 MB; then the oldest goes."""
 MAX_READINGS = 1000
@@ -99,12 +102,12 @@ class FlirA65:
         with self._changed:
             while not self._frames:
                 left_s = until_s - time.monotonic()
+                self._end_if_hung()
                 if self._trouble is not None and (self._trouble_is_new or left_s <= 0):
                     self._trouble_is_new = False
                     kind, text = self._trouble
                     raise kind(text)
                 if left_s <= 0:
-                    self._end_if_hung()
                     raise CameraError(f"no frame came within {timeout_s:g} s: {self._name}")
                 self._changed.wait(left_s)
             head, pixels = self._frames.popleft()
@@ -169,7 +172,7 @@ class FlirA65:
         self._trouble_is_new = False
         self._last: tuple[int, int] | None = None  # id and host time of the last frame
         self._offset: int | None = None  # from the process's frame ids to ours
-        self._heard_s = time.monotonic()
+        self._heard_s = self._watched_s = time.monotonic()
 
     def _open_through(self, producer: Producer) -> bool:
         """Open the camera through one producer; False, with `_failure` set, if that does not work."""
@@ -221,6 +224,8 @@ class FlirA65:
                 self._heard_s = time.monotonic()
                 if head["kind"] in ("gone", "error"):
                     said = str(head["text"])
+                    if self._facts is not None:  # told at once: it may take long to end
+                        self._set_trouble(CameraGone, f"{said}; it is looked for")
                 elif head["kind"] == "odd":
                     self._set_trouble(CameraError, str(head["text"]))
                 else:
@@ -287,8 +292,15 @@ class FlirA65:
             self._process.ask(command)
 
     def _end_if_hung(self) -> None:
-        if self._process is not None and time.monotonic() - self._heard_s > HUNG_S:
+        """End a process that hangs, so that another is started; raises CameraGone then."""
+        now_s, streams = time.monotonic(), self._trouble is None or self._trouble[0] is not CameraGone
+        if now_s - self._watched_s > UNWATCHED_S:
+            self._heard_s = now_s
+        self._watched_s = now_s
+        patience_s = HUNG_S if streams else OPEN_TIMEOUT_S
+        if self._process is not None and now_s - self._heard_s > patience_s:
             self._process.kill()
+            raise CameraGone(f"the producer's library hangs, it is started anew: {self._name}")
 
     @property
     def _name(self) -> str:
@@ -315,6 +327,7 @@ def _capture(head: Head, payload: NDArray[np.uint8], spec: StreamSpec) -> Captur
         head["host_ns"],
         retrieve,
         flags=flags,
+        exposed_ns=head["exposed_ns"],
         transport_ns=head["transport_ns"],
     )
 

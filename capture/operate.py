@@ -72,7 +72,7 @@ def operate(
                     path, record, crew, desk=desk, seconds=length_s, previews=True, last=False, lab=lab
                 )
                 reports.append(take.run(overwrite=False))
-                notice, bad = f"{path.name} {told(reports[-1])}", reports[-1].n_lost > 0
+                notice, bad = f"{path.name} {told(reports[-1])}", reports[-1].has_gaps
                 if take.told_to_quit:
                     return reports
             except TakeStopped as stopped:

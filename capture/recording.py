@@ -1,5 +1,6 @@
 """One take of one recorder: its files from arming on, and from the start on the drain that fills them."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -24,6 +25,8 @@ FARTHEST_S = 30.0
 """A plan begins a second after it is sent; one that seems to begin much later is read on a wrong clock."""
 FINISH_TIMEOUT_S = 20.0
 RETIME_EVERY_S = 1.0
+LATE_S, LATE_FOR_S = 1.0, 3.0
+"""Frames that lag behind by so much, for so long, show a machine or a network that is too slow."""
 
 
 class Recording:
@@ -63,6 +66,8 @@ class Recording:
         self._complaints = Complaints()
         self._jumps_ns = 0
         self._notices: tuple[str, ...] = ()
+        self._closing = False
+        self._late_since_s: float | None = None
         self._drain: Drain | None = None
         self._plan: Plan | None = None
         self._began_s = 0.0
@@ -166,12 +171,12 @@ class Recording:
 
     def add_ping(self, stamps: Stamps, *, master_boot_id: str) -> None:
         """Store a ping exchange, if the take runs; a virtual clock's say nothing."""
-        if not self.running or self._rig.is_virtual:
+        if not self.running or self._closing or self._rig.is_virtual:
             return
         try:
             self._writer.add_ping(*stamps, master_boot_id=master_boot_id)
         except (OSError, ValueError) as error:  # a file that was closed meanwhile is a ValueError
-            if self.running:
+            if self.running and not self._closing:
                 self._complaints.add(f"cannot write: {getattr(error, 'strerror', None) or error}")
 
     def hear_camera(self, notices: tuple[str, ...], readings: tuple[ClockReading, ...]) -> None:
@@ -202,6 +207,7 @@ class Recording:
         if now_s - self._retimed_s > RETIME_EVERY_S:
             self._retimed_s = now_s
             self._keep_on_time(self._drain)
+            self._see_lateness(self._drain, now_s)
             self._guard_disk(self._drain)
         if self._drain.finished.is_set():
             self._finish()
@@ -229,6 +235,7 @@ class Recording:
     def _finish(self) -> None:
         if self.finished:
             return
+        self._closing = True
         try:
             self.files = self._writer.finish()
         except OSError as error:
@@ -252,6 +259,20 @@ class Recording:
             whose = "this machine's clock" if step.who == "host" else "the camera's clock"
             self.tell("clock step", f"{whose} jumped by {step.step_ns / 1e9:+.3f} s")
         drain.retime(self._local_plan())
+
+    def _see_lateness(self, drain: Drain, now_s: float) -> None:
+        """Tell once that frames come later and later, or stay late."""
+        if self._rig.is_virtual or drain.lag_s < LATE_S or drain.grabbing_is_over.is_set():
+            self._late_since_s = None
+        elif self._late_since_s is None:
+            self._late_since_s = now_s
+        elif now_s - self._late_since_s > LATE_FOR_S:
+            self._late_since_s = math.inf
+            text = (
+                f"frames come {drain.lag_s:.1f} s late: this machine, the camera or its network is too slow"
+            )
+            self._complaints.add(text)
+            self.tell("late", text)
 
     def _guard_disk(self, drain: Drain) -> None:
         least = self._rig.reserve_mb * 2**20 // 10

@@ -12,7 +12,7 @@ class ReplaySettings(StrictModel):
     Attributes
     ----------
     session : its folder, relative to the rig file
-    recorder : which of its recorders; None where only one has frames
+    recorder : which of its recorders; None takes the one of the same name, or the only one with frames
     pace : "real" as fast as it was filmed, "fast" as fast as it can be read and stored (a virtual clock)
     """
 

@@ -266,11 +266,14 @@ def _placed(name: str, settings: RecorderSettings, rig_path: Path) -> RecorderSe
         changes["path"] = file
     if settings.replay is not None:
         folder = _absolute(settings.replay.session, f"recorders.{name}.replay.session", rig_path)
+        recorder = settings.replay.recorder
+        if recorder is None and (folder / f"{name}.0000.mcap").is_file():
+            recorder = name
         if settings.spawned and not folder.is_dir():
             raise ConfigError(
                 f"recorders.{name}.replay.session wants a session folder, found none at {folder}: {rig_path}"
             )
-        changes["replay"] = settings.replay.model_copy(update={"session": folder})
+        changes["replay"] = settings.replay.model_copy(update={"session": folder, "recorder": recorder})
     return settings.model_copy(update=changes) if changes else settings
 
 

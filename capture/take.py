@@ -15,7 +15,7 @@ from .messages import Beat
 from .now import monotonic_ns
 from .place import Place
 from .rejoining import last_words, take_in_log
-from .session import SessionRecord, write_record
+from .session import RecorderRecord, SessionRecord, write_record
 from .simulated.truth import truth_path
 from .status import Marker, RecorderStatus, TakeStatus
 from .take_notes import TakeNotes
@@ -353,15 +353,24 @@ class Take:
             n_ticks=self._record.plan.n_ticks,
             frames_kept={name: recorder.frames_kept for name, recorder in recorders.items()},
             frames_lost={name: recorder.frames_lost for name, recorder in recorders.items()},
+            ticks_lacking=self._ticks_lacking(recorders),
             complaints=tuple(self._complaints),
             elsewhere={name: known.folder for name, known in recorders.items() if known.folder},
         )
         self._show(
             "ended" if self._last else "closing",
             notice=told(report),
-            bad=state == "failed" or report.n_lost > 0,
+            bad=state == "failed" or report.has_gaps,
         )
         return report
+
+    def _ticks_lacking(self, recorders: dict[str, RecorderRecord]) -> dict[str, int]:
+        """Return, by recorder, how many ticks have no frame, where each is to have one."""
+        if self._rig.keep != "nearest":
+            return {}
+        n_ticks = self._record.plan.n_ticks
+        lacking = {name: n_ticks - recorder.frames_kept for name, recorder in recorders.items()}
+        return {name: n for name, n in lacking.items() if n > 0}
 
     def _tell_malformed(self) -> None:
         n_malformed = {status.name: status.n_malformed for status in self._crew.statuses()}

@@ -20,6 +20,7 @@ class TakeReport:
     n_ticks : ticks of the plan that was carried out
     frames_kept : moments stored, by recorder
     frames_lost : moments lost, by recorder and reason
+    ticks_lacking : ticks without a frame, by recorder, where it keeps one for each tick
     complaints : what went wrong, one line each
     elsewhere : folders on other machines that hold files of the session, by recorder
     """
@@ -29,6 +30,7 @@ class TakeReport:
     n_ticks: int
     frames_kept: dict[str, int]
     frames_lost: dict[str, dict[str, int]]
+    ticks_lacking: dict[str, int]
     complaints: tuple[str, ...]
     elsewhere: dict[str, str]
 
@@ -36,6 +38,11 @@ class TakeReport:
     def n_lost(self) -> int:
         """Moments lost by all recorders, for whatever reason."""
         return sum(sum(reasons.values()) for reasons in self.frames_lost.values())
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether frames were lost, or ticks have none."""
+        return self.n_lost > 0 or bool(self.ticks_lacking)
 
 
 class TakeStopped(KeyboardInterrupt):
@@ -104,7 +111,8 @@ def outcome_of(
 def told(report: TakeReport) -> str:
     """Return a take's report in one line."""
     kept = ", ".join(f"{name} {n}" for name, n in report.frames_kept.items())
-    return f"{report.state}: {report.n_ticks} ticks, kept {kept}, lost {report.n_lost}"
+    lacking = "".join(f", {name} lacks {n} ticks" for name, n in report.ticks_lacking.items())
+    return f"{report.state}: {report.n_ticks} ticks, kept {kept}, lost {report.n_lost}{lacking}"
 
 
 def last_common_tick(statuses: tuple[RecorderStatus, ...]) -> int:

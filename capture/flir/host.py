@@ -33,6 +33,8 @@ from .warm_up import warm_up_notice
 
 SILENT_S = 2.0
 """A camera that sends nothing for so long is gone; the A65 goes on sending while it corrects its detector."""
+SLOW_S = 1.0
+"""A camera that is gone answers each question after seconds: after one such answer no other is asked."""
 LATCH_EVERY_S = 2.0
 HEALTH_EVERY_S = 5.0
 NOTICES_EVERY_S = 1.0
@@ -72,15 +74,11 @@ class Host:
 
     def run(self) -> None:
         """Open the camera and send its frames until told to close; raises CameraError."""
-        try:
-            self._open()
-            self._stream()
-        except CameraGone:  # whatever is asked of it now takes seconds
-            raise
-        except BaseException:
-            with suppress(Exception):  # why it failed matters more than that it does not close
-                self._device.close()
-            raise
+        self._open()
+        self._stream()
+
+    def close(self) -> None:
+        """Let the camera go; takes seconds where it is gone."""
         self._device.close()
 
     def _open(self) -> None:
@@ -109,7 +107,7 @@ class Host:
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
 
     def _stream(self) -> None:
-        heard_s = time.monotonic()
+        heard_s, n_broken = time.monotonic(), self._device.n_incomplete
         while True:
             try:
                 command = self._commands.get_nowait()
@@ -126,12 +124,13 @@ class Host:
                 self._tell_odd(str(error))
                 continue
             if delivered is not None:
-                heard_s = time.monotonic()
+                heard_s, n_broken = time.monotonic(), self._device.n_incomplete
                 self._odd = ""
                 self._send_frame(delivered)
                 self._look_around()  # right after a frame: a camera that is gone answers after seconds
             elif time.monotonic() - heard_s > SILENT_S:
-                raise CameraGone(f"the camera has sent nothing for {SILENT_S:g} s: {self._device.camera}")
+                what = "nothing but broken frames" if self._device.n_incomplete > n_broken else "nothing"
+                raise CameraGone(f"the camera has sent {what} for {SILENT_S:g} s: {self._device.camera}")
 
     def _send_frame(self, delivered: Delivered) -> None:
         times = delivered.times
@@ -150,6 +149,7 @@ class Host:
                 "id": number,
                 "device_ns": device_ns,
                 "host_ns": times.host_ns,
+                "exposed_ns": self._transport.exposed_ns(device_ns, times.host_ns),
                 "transport_ns": self._transport.add_frame(device_ns, times.host_ns),
                 "flags": self._corrections.flags(times.host_ns, repeated=repeated),
             },
@@ -159,6 +159,9 @@ class Host:
         )
 
     def _obey(self, command: str) -> None:
+        if command == "take":  # what was lost before is no fault of the take
+            self._n_incomplete, self._lost_s = self._device.n_incomplete, -LOSSES_TOLD_S
+            self._due_s.pop("notices", None)
         if self._settings.nuc == "before_take":
             if command == "take":
                 if self._device.prepare_take():
@@ -170,11 +173,14 @@ class Host:
     def _look_around(self) -> None:
         """Do what is due between two frames."""
         now_s = time.monotonic()
-        if self._is_due("latch", now_s, LATCH_EVERY_S) and (reading := self._latch.read()) is not None:
-            self._transport.add_reading(reading)
-            self._send("clock", reading=[reading.device_ns, reading.before_ns, reading.after_ns])
+        if self._is_due("latch", now_s, LATCH_EVERY_S):
+            if (reading := self._latch.read()) is not None:
+                self._transport.add_reading(reading)
+                self._send("clock", reading=[reading.device_ns, reading.before_ns, reading.after_ns])
+            if time.monotonic() - now_s > SLOW_S:
+                return
         if self._is_due("health", now_s, HEALTH_EVERY_S):
-            self._send("health", health=self._health())
+            self._send("health", health=self._health(now_s))
         if self._is_due("notices", now_s, NOTICES_EVERY_S) and (lines := self._notices(now_s)) != self._told:
             self._told = lines
             self._send("notices", notices=lines)
@@ -185,11 +191,13 @@ class Host:
         self._due_s[what] = now_s + every_s
         return True
 
-    def _health(self) -> dict[str, float]:
+    def _health(self, now_s: float) -> dict[str, float]:
         health = {"incomplete_frames": float(self._device.n_incomplete)}
         if (n_resent := self._device.n_resent()) is not None:
             health["resent_packets"] = float(n_resent)
         for name, key in TEMPERATURES.items():
+            if time.monotonic() - now_s > SLOW_S:
+                break
             if (value := self._device.nodes.number(name)) is not None:
                 health[key] = round(value - 273.15 if value > KELVIN_FROM else value, 2)
         return health
@@ -228,8 +236,10 @@ def main(arguments: Sequence[str]) -> int:
     pipe = _own_stdout()
     asked = json.loads(arguments[0])
     settings = FlirSettings.model_validate(asked["settings"])
+    host = Host(Path(asked["cti"]), settings, pipe=pipe, asked=sys.stdin.buffer)
+    kind, status = "", 0
     try:
-        Host(Path(asked["cti"]), settings, pipe=pipe, asked=sys.stdin.buffer).run()
+        host.run()
     except ReaderGone:
         status = 1
     except Exception as error:
@@ -240,8 +250,9 @@ def main(arguments: Sequence[str]) -> int:
         with suppress(ReaderGone):
             write_message(pipe, {"kind": kind, "text": text})
         status = 1
-    else:
-        status = 0
+    if kind != "gone":  # whatever is asked of one that is gone takes seconds
+        with suppress(Exception):
+            host.close()
     os._exit(status)  # what a producer does at the end of a process that lost its camera may take for ever
 
 

@@ -32,7 +32,7 @@ class FakeSensor:
     away: tuple[int, ...] = ()
     gone: tuple[int, ...] = ()
     flagged: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    transport_ns: int = 0
+    exposed_late_ns: int | None = None
     may_retrieve: threading.Event = field(default_factory=threading.Event)
     specs: tuple[StreamSpec, ...] = (DEPTH,)
     fps: float = 30.0
@@ -68,7 +68,9 @@ class FakeSensor:
             flags = self.flagged.get(number, ())
             return (Frame(Stream.DEPTH, pixels, device_ns + 10**12, host_ns, number, flags=flags),)
 
-        return Capture(number, device_ns + 10**12, host_ns, retrieve, transport_ns=self.transport_ns)
+        late_ns = self.exposed_late_ns
+        exposed_ns = None if late_ns is None else self.first_tick_ns + device_ns + late_ns
+        return Capture(number, device_ns + 10**12, host_ns, retrieve, exposed_ns=exposed_ns)
 
     def nodes(self):
         return {}
@@ -142,7 +144,7 @@ def test_a_camera_that_is_gone_as_the_plan_ends_is_an_event_of_the_take(drained,
 
 
 def test_a_frame_is_taken_for_the_tick_at_which_it_was_exposed(drained):
-    _, _, ids = drained(transport_ns=40_000_000)
+    _, _, ids = drained(exposed_late_ns=-40_000_000)
     assert ids == [1001 + 3 * tick for tick in range(20)]  # came 33 ms late, was exposed 7 ms early
 
 
@@ -243,3 +245,11 @@ def test_a_camera_that_comes_and_goes_is_told_of_a_few_times_only(drained, tmp_p
     assert len(complaints) <= 6
     reader = McapReader(tmp_path / "kinect.0000.mcap")
     assert np.sum(reader.rows["channel"] == EVENTS.id) == 2 * 19
+
+
+def test_frames_that_come_later_and_later_belong_to_the_ticks_at_which_they_were_exposed(drained):
+    late_ns = {number: (number - 1000) * 60_000_000 for number in range(1001, 1200)}  # 3.6 s at the end
+    counters, complaints, ids = drained(late_ns=late_ns, exposed_late_ns=0)
+    assert ids == [1000 + 3 * tick for tick in range(20)]
+    assert counters.lost == {}
+    assert all("jumped" not in line for line in complaints)

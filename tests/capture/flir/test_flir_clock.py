@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mavfer.capture.camera import ClockReading
-from mavfer.capture.flir.latch import Transport
+from mavfer.capture.flir.latch import Latch, Transport
 from mavfer.capture.flir.stamps import RawTimes, choose_stamps
 from mavfer.capture.flir.warm_up import warm_up_notice
 
@@ -88,6 +89,35 @@ def test_a_latch_of_another_clock_tells_nothing():
     assert transport.add_frame(10**15, 10**9) == 0
 
 
+class Busy:
+    """Nodes of a camera that refuses its first few commands, at once."""
+
+    def __init__(self, n_refused):
+        self.doubts, self._n_refused = [], n_refused
+
+    def has(self, _):
+        return True
+
+    def execute(self, name):
+        self._n_refused -= 1
+        if self._n_refused >= 0:
+            self.doubts.append(f"{name} was not carried out")
+        return self._n_refused < 0
+
+    def number(self, name):
+        return 1e9 if name.endswith("Frequency") else 5.0
+
+
+def test_a_camera_that_is_busy_once_is_asked_for_its_clock_again():
+    nodes = Busy(1)
+    latch = Latch(nodes)
+    assert latch.read() is None
+    assert nodes.doubts == []
+    reading = latch.read()
+    assert reading is not None
+    assert reading.device_ns == 5
+
+
 def test_a_camera_that_was_switched_on_long_ago_is_warm():
     assert warm_up_notice(wanted_min=10, device_ns=11 * 60 * 10**9, open_s=1.0) is None
     assert warm_up_notice(wanted_min=10, device_ns=9 * 60 * 10**9, open_s=1.0) is not None
@@ -102,8 +132,26 @@ def test_a_clock_that_counts_from_another_moment_does_not_make_it_warm():
     assert warm_up_notice(wanted_min=10, device_ns=1_750_000_000 * 10**9, open_s=0.0) is not None
 
 
+@given(st.floats(0.5, 120), st.floats(0, 7200))
+def test_it_never_says_that_more_minutes_are_left_than_it_takes(wanted_min, powered_s):
+    text = warm_up_notice(wanted_min=wanted_min, device_ns=round(powered_s * 1e9), open_s=0.0)
+    if text is not None:
+        left, wanted = map(float, re.search(r"at most (\S+) min left of (\S+) since", text).groups())
+        assert left <= wanted
+
+
 @given(st.floats(0, 1200))
 def test_the_notice_changes_every_five_minutes_only(powered_s):
     texts = {warm_up_notice(wanted_min=20, device_ns=round(s * 1e9), open_s=0.0) for s in range(0, 1201, 10)}
     assert len(texts) == 5  # 20, 15, 10 and 5 minutes, and none
     assert warm_up_notice(wanted_min=20, device_ns=round(powered_s * 1e9), open_s=0.0) in texts
+
+
+def test_a_frame_that_comes_late_was_exposed_when_it_was_by_the_quickest_reading():
+    transport = Transport()
+    assert transport.exposed_ns(5, 10) is None
+    transport.add_reading(ClockReading(1_000, 5_000, 5_010))
+    transport.add_reading(ClockReading(2_000, 5_950, 6_090))  # answered late: 15 ns off
+    assert transport.exposed_ns(3_000, 7_020) == 7_005
+    assert transport.exposed_ns(3_000, 3_000_007_005) == 7_005
+    assert transport.exposed_ns(3_000, 30_000_000_000) is None  # another clock

@@ -2,12 +2,15 @@
 
 import sys
 import threading
+import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
 
 from mavfer.capture import flir_a65
 from mavfer.capture.clock import MonotonicClock
+from mavfer.capture.drain import CAMERA_HUNG_S, GRAB_TIMEOUT_S
 from mavfer.capture.flir import process
 from mavfer.capture.flir_a65 import QUEUE_FRAMES, FlirA65
 from mavfer.capture.flir_settings import FlirSettings
@@ -34,7 +37,7 @@ def opened(**changes):
 
 def frame(number, flags=(), value=0):
     head = {"kind": "frame", "id": number, "device_ns": number * 10**9 // 30, "host_ns": monotonic_ns(),
-            "transport_ns": 5, "flags": list(flags)}
+            "exposed_ns": None, "transport_ns": 5, "flags": list(flags)}
     write_message(out, head, bytes([value % 256, value // 256]) * 24)
 
 def asked():
@@ -141,6 +144,45 @@ def test_during_a_take_a_camera_that_came_back_is_told_so(play):
         camera.grab(0.0)
     wait_until(camera, lambda: camera._frames)
     assert camera.grab(1).frame_id > 0
+
+
+def test_that_the_camera_is_gone_is_told_before_its_process_has_ended(play):
+    camera = play("opened(); frame(1); send('gone', text='it sends nothing: 7'); asked()")
+    camera.grab(30)
+    with pytest.raises(CameraGone, match=r"^it sends nothing: 7; it is looked for$"):
+        camera.grab(30)
+
+
+def test_a_process_that_hangs_while_it_looks_for_the_camera_is_replaced(play, monkeypatch):
+    camera = play("n_turn == 1 and asked(); opened(); frame(n_turn); n_turn or sys.exit(1); asked()")
+    camera.grab(30)
+    monkeypatch.setattr(flir_a65, "OPEN_TIMEOUT_S", 5.0)
+    found, end_s = None, time.monotonic() + 60
+    while found is None and time.monotonic() < end_s:
+        with suppress(CameraGone):
+            found = camera.grab(0.05)
+    assert found is not None
+
+
+def test_a_process_that_hangs_is_replaced_before_a_drain_gives_its_camera_up(play, monkeypatch):
+    assert flir_a65.HUNG_S + GRAB_TIMEOUT_S < CAMERA_HUNG_S
+    camera = play("opened(); frame(1); asked()")
+    camera.grab(30)
+    monkeypatch.setattr(flir_a65, "HUNG_S", 0.1)
+    with pytest.raises(CameraGone, match=r"the producer's library hangs, it is started anew: 7 \(A65\)"):
+        camera.grab(0.2)
+
+
+def test_a_recorder_that_stood_still_itself_does_not_take_its_cameras_process_to_hang(play, monkeypatch):
+    camera = play("opened(); frame(1); asked(); frame(2); asked()")
+    camera.grab(30)
+    monkeypatch.setattr(flir_a65, "HUNG_S", 0.1)
+    for moment in ("_heard_s", "_watched_s"):
+        setattr(camera, moment, getattr(camera, moment) - 60)
+    with pytest.raises(CameraError, match="no frame came within 0 s"):
+        camera.grab(0)
+    camera.start(2**62)
+    assert camera.grab(30).frame_id == 2
 
 
 def test_another_camera_in_its_place_is_an_error(play):
