@@ -9,6 +9,12 @@
 #include "stream.h"
 
 #define SOCKET_BUFFER_BYTES (8 << 20) /* twelve frames of an A65; the system caps it at net.core.rmem_max */
+/* How long a frame with packets missing waits for its next one. On a busy machine packets that were sent
+ * again wait in the socket for longer than aravis' 0.1 s, and the frame would be given up with nothing lost.
+ * At 30 frames a second twelve frames wait behind it, each in a buffer of its own. A missing packet is asked
+ * for every 20 ms of these (aravis' packet-timeout, which stays): to ask later would delay each frame that
+ * lacks its last packets, and what comes twice is thrown away. */
+#define FRAME_RETENTION_US 400000
 
 void receiver_take(Stream *stream, Buffer *buffer)
 {
@@ -18,6 +24,7 @@ void receiver_take(Stream *stream, Buffer *buffer)
 
 /* Count what is missing before a frame; its packets that found no buffer tell why.
  *
+ * A frame without its leader has no number but has come, incomplete: it is not one of the missing.
  * aravis is asked here, in its own thread, and nowhere else: it may hold a lock that this thread has. */
 static void count_gap(Stream *stream, guint64 id)
 {
@@ -28,10 +35,12 @@ static void count_gap(Stream *stream, guint64 id)
     if (stream->last_id != 0 && id > stream->last_id + 1) {
         guint64 n_missing = id - stream->last_id - 1;
 
+        n_missing -= MIN(n_missing, stream->n_leaderless);
         stream->counters[LOST] += n_missing;
         if (n_underrun_packets > stream->n_underrun_packets)
             stream->counters[UNDERRUN] += n_missing;
     }
+    stream->n_leaderless = 0;
     stream->n_underrun_packets = n_underrun_packets;
     stream->last_id = id;
 }
@@ -56,6 +65,8 @@ static void on_frame(ArvStream *receiver, Stream *stream)
         if (buffer->frame.led) {
             buffer->frame.id = frame_id_after(stream->last_id, buffer->frame.id);
             count_gap(stream, buffer->frame.id);
+        } else {
+            stream->n_leaderless++;
         }
         if (!buffer->frame.complete)
             stream->counters[INCOMPLETE]++;
@@ -94,7 +105,7 @@ static ArvStream *make_receiver(Stream *stream, GError **error)
     if (receiver == NULL)
         return NULL;
     g_object_set(receiver, "socket-buffer", ARV_GV_STREAM_SOCKET_BUFFER_FIXED, "socket-buffer-size",
-                 SOCKET_BUFFER_BYTES, NULL);
+                 SOCKET_BUFFER_BYTES, "frame-retention", FRAME_RETENTION_US, NULL);
     /* aravis has turned resends off by itself for a camera that has none. */
     if (!stream->resend)
         g_object_set(receiver, "packet-resend", ARV_GV_STREAM_PACKET_RESEND_NEVER, NULL);
@@ -132,6 +143,7 @@ GC_API DSStartAcquisition(DS_HANDLE handle, ACQ_START_FLAGS flags, uint64_t coun
     stream->grabbing = TRUE;
     stream->n_wanted = count;
     stream->last_id = 0;
+    stream->n_leaderless = 0;
     stream->n_underrun_packets = 0;
     memset(stream->counters, 0, sizeof stream->counters);
     g_mutex_unlock(&stream->state);

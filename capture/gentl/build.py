@@ -81,7 +81,7 @@ def require_linux() -> None:
 
 
 def compile_command(
-    sources: Sequence[Path] | None = None, *, compiler: str, flags: Sequence[str]
+    sources: Sequence[Path] | None = None, *, compiler: Sequence[str], flags: Sequence[str]
 ) -> list[str]:
     """Return the command that compiles all sources, or these, but for `-o` and its file.
 
@@ -92,7 +92,7 @@ def compile_command(
     """
     options = _pkg_config("--cflags", "--libs", f"{ARAVIS} >= {OLDEST_ARAVIS}")
     files = map(str, sorted(SOURCES.glob("*.c")) if sources is None else sources)
-    return [compiler, *flags, f'-DMAVFER_VERSION="{__version__}"', *files, *options, "-ldl"]
+    return [*compiler, *flags, f'-DMAVFER_VERSION="{__version__}"', *files, *options, "-ldl"]
 
 
 def compile_to(file: Path, command: Sequence[str]) -> None:
@@ -106,13 +106,19 @@ def compile_to(file: Path, command: Sequence[str]) -> None:
         )
 
 
-def _compiler() -> str:
-    """Return the C compiler: $CC, or gcc, cc, clang."""
-    wanted = os.environ.get("CC")
-    for name in (wanted,) if wanted else ("gcc", "cc", "clang"):
+def _compiler() -> list[str]:
+    """Return the words that call the C compiler: $CC, which may say `ccache gcc`, or gcc, cc, clang."""
+    said = os.environ.get("CC", "")
+    try:
+        wanted = shlex.split(said)
+    except ValueError as error:
+        raise CameraError(
+            f"wanted a C compiler in CC, found {said!r} ({error}); correct or unset CC, or {INSTALL}"
+        ) from error
+    for name in wanted[:1] or ("gcc", "cc", "clang"):
         if (found := shutil.which(name)) is not None:
-            return found
-    missing = f"no {wanted!r}, which CC names" if wanted else "neither gcc, cc nor clang"
+            return [found, *wanted[1:]]
+    missing = f"no {wanted[0]!r}, which CC names" if wanted else "neither gcc, cc nor clang"
     raise CameraError(f"wanted a C compiler, found {missing}; {INSTALL}")
 
 

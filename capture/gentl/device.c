@@ -84,7 +84,7 @@ static ArvDevice *connect_camera(const Found *found, GError **error)
     g_autoptr(GInetAddress) address = NULL;
 
     if (found->by_aravis)
-        return arv_open_device(found->id, error);
+        return arv_open_device(found->id, error); /* asks everybody anew when its list lacks the camera */
     interface = g_inet_address_new_from_bytes((const guint8 *)&from, G_SOCKET_FAMILY_IPV4);
     address = g_inet_address_new_from_bytes((const guint8 *)&found->camera.address, G_SOCKET_FAMILY_IPV4);
     return arv_gv_device_new(interface, address, error);
@@ -103,7 +103,10 @@ static gboolean may_open(const Found *found, gboolean read_only)
     switch (
         gvcp_read_register(found->camera.address, GVCP_CONTROL_PRIVILEGE, ANSWER_TIMEOUT_MS, &privilege)) {
     case GVCP_SILENT:
-        fail(GC_ERR_IO, "the camera %s does not answer; is it still connected?", found->id);
+        fail(GC_ERR_IO,
+             "the camera %s does not answer; is it still connected, or in another subnet than this machine's "
+             "cards?",
+             found->id);
         return FALSE;
     case GVCP_REFUSED:
         privilege = 1;
@@ -120,6 +123,8 @@ static gboolean may_open(const Found *found, gboolean read_only)
 
 void *device_open(Interface *interface, const Found *found, DEVICE_ACCESS_FLAGS flags)
 {
+    /* Until the device is in the registry, so that of two threads with one camera the second is refused. */
+    g_autoptr(GMutexLocker) one_at_a_time = g_mutex_locker_new(&aravis_lock);
     gboolean read_only = flags == DEVICE_ACCESS_READONLY;
     GError *error = NULL;
     ArvDevice *camera;
@@ -144,6 +149,10 @@ void *device_open(Interface *interface, const Found *found, DEVICE_ACCESS_FLAGS 
     }
     /* One way to receive for every user: packet sockets work only for root. */
     arv_gv_device_set_stream_options(ARV_GV_DEVICE(camera), ARV_GV_STREAM_OPTION_PACKET_SOCKET_DISABLED);
+    /* Packets that are too large for a card or a switch on the way are made smaller at the first start: else
+     * not one frame would come. Later, and where they get through, the consumer's size stays as it is. */
+    arv_gv_device_set_packet_size_adjustment(ARV_GV_DEVICE(camera),
+                                             ARV_GV_PACKET_SIZE_ADJUSTMENT_ON_FAILURE_ONCE);
 
     device = g_new0(Device, 1);
     device->object.kind = DEVICE;

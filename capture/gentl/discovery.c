@@ -78,15 +78,16 @@ static gint by_address(gconstpointer a, gconstpointer b)
     return first < second ? -1 : first > second;
 }
 
+GMutex aravis_lock;
+
 /* Ask aravis, which sends a broadcast through every network card. */
 static GArray *ask_everybody(void)
 {
-    static GMutex one_at_a_time; /* aravis' list is one for the whole process */
     GArray *found = g_array_new(FALSE, TRUE, sizeof(Found));
     g_autoptr(GArray) addresses = g_array_new(FALSE, TRUE, sizeof(struct in_addr));
     g_autoptr(GArray) cameras = NULL;
 
-    g_mutex_lock(&one_at_a_time);
+    g_mutex_lock(&aravis_lock);
     arv_update_device_list();
     for (guint i = 0; i < arv_get_n_devices(); i++) {
         Found one = {.by_aravis = TRUE};
@@ -101,7 +102,7 @@ static GArray *ask_everybody(void)
         g_array_append_val(found, one);
         g_array_append_val(addresses, one.camera.address);
     }
-    g_mutex_unlock(&one_at_a_time);
+    g_mutex_unlock(&aravis_lock);
 
     /* aravis does not tell a camera's version and user's name: ask it, unless it is in another subnet. */
     cameras = gvcp_discover(raw(addresses), addresses->len, DETAILS_MS);

@@ -64,8 +64,9 @@ Frame frame_from(ArvBuffer *of_aravis, size_t buffer_bytes)
     };
     gint x, y, width, height, x_padding, y_padding;
 
-    /* The number is set to 0, which no frame has, when a buffer is queued: it stays so without a leader. */
-    frame.led = frame.id != 0;
+    /* The number is set to 0 when a buffer is queued: it stays so without a leader. A whole frame has had
+     * one, also from a camera that, against GigE Vision, begins at 0. */
+    frame.led = frame.complete || frame.id != 0;
     if (!frame.led)
         return frame;
     frame.timestamp_ns = arv_buffer_get_timestamp(of_aravis);
@@ -96,7 +97,7 @@ guint64 frame_id_after(guint64 last_id, guint64 raw_id)
 {
     guint64 last_raw;
 
-    if (last_id == 0 || raw_id > LAST_16_BIT_ID)
+    if (last_id == 0 || raw_id == 0 || raw_id > LAST_16_BIT_ID)
         return raw_id;
     last_raw = (last_id - 1) % LAST_16_BIT_ID + 1;
     if (raw_id < last_raw && !(last_raw > NEAR_THE_END && raw_id < NEAR_THE_BEGINNING))

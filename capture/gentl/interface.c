@@ -34,27 +34,19 @@ static void free_interface(Object *object)
     g_free(interface);
 }
 
-static gboolean is_under(gconstpointer object, gconstpointer system)
-{
-    return ((const Object *)object)->parent == system;
-}
-
 GC_API TLOpenInterface(TL_HANDLE handle, const char *id, IF_HANDLE *interface_handle)
 {
     g_autoptr(System) system = object_get(handle, SYSTEM);
-    g_autoptr(Interface) open_already = NULL;
     g_autoptr(Interface) interface = NULL;
 
     if (system == NULL || require_id(id) != GC_ERR_SUCCESS)
         return last_error();
     if (interface_handle == NULL)
         return fail(GC_ERR_INVALID_PARAMETER, "TLOpenInterface has no place for its handle");
-    open_already = object_find(INTERFACE, is_under, system);
-    if (open_already != NULL)
-        return fail(GC_ERR_RESOURCE_IN_USE, "the interface is open already");
     interface = g_new0(Interface, 1);
     interface->object.kind = INTERFACE;
     interface->object.freeing = free_interface;
+    interface->object.single = TRUE;
     g_mutex_init(&interface->lock);
     interface->found = g_array_new(FALSE, TRUE, sizeof(Found));
     *interface_handle = object_open(&interface->object, &system->object);
@@ -112,6 +104,11 @@ GC_API IFUpdateDeviceList(IF_HANDLE handle, bool8_t *changed, uint64_t timeout_m
 
     if (interface == NULL)
         return last_error();
+    if (timeout_ms == 0) { /* no camera can answer at once: what is known stays known */
+        if (changed != NULL)
+            *changed = 0;
+        return GC_ERR_SUCCESS;
+    }
     found = discover((guint)MIN(timeout_ms, G_MAXUINT));
     if (found == NULL)
         return last_error();

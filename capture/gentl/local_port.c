@@ -52,7 +52,7 @@ static const char stream_xml[] = XML_BEGIN("TLDataStream")
     "<pFeature>StreamStartedFrameCount</pFeature>"
     "<pFeature>StreamPacketResendReceivedPacketCount</pFeature></Category>\n"
     XML_COUNTER("StreamDeliveredFrameCount", "0", "Frames fetched since the start.")
-    XML_COUNTER("StreamLostFrameCount", "8", "Frame numbers missing since the start.")
+    XML_COUNTER("StreamLostFrameCount", "8", "Frames missing between those that came, since the start.")
     XML_COUNTER("StreamIncompleteFrameCount", "16", "Frames that came with packets missing.")
     XML_COUNTER("StreamUnderrunFrameCount", "24", "Frames lost because no buffer was queued.")
     XML_COUNTER("StreamStartedFrameCount", "32", "Frames of which a packet came.")

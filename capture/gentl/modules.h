@@ -53,6 +53,10 @@ typedef struct {
 /* discovery.c: return the cameras there are now (of Found), or NULL with the error kept. */
 GArray *discover(guint timeout_ms);
 
+/* discovery.c: held to look for cameras and to open one. aravis has one list of cameras for the process,
+ * whose strings go when it changes, and crashes when threads open their first cameras at once (issue 159). */
+extern GMutex aravis_lock;
+
 /* device.c: open a camera that was found; NULL with the error kept. */
 void *device_open(Interface *interface, const Found *found, DEVICE_ACCESS_FLAGS flags);
 GC_ERROR tell_device(const Found *found, DEVICE_INFO_CMD command, INFO_DATATYPE *type, void *value,

@@ -6,6 +6,16 @@ static GHashTable *by_handle; /* handle -> Object, counted once */
 static guint n_begun;         /* GCInitLib calls that wait for their GCCloseLib */
 static uintptr_t last_handle; /* goes up for ever, so that no handle comes twice */
 
+static const char *const kind_names[] = {
+    [SYSTEM] = "system",
+    [INTERFACE] = "interface",
+    [DEVICE] = "device",
+    [REMOTE_PORT] = "port",
+    [STREAM] = "data stream",
+    [BUFFER] = "buffer",
+    [EVENT] = "event",
+};
+
 GC_ERROR objects_begin(void)
 {
     g_mutex_lock(&lock);
@@ -46,22 +56,42 @@ void object_release(gpointer counted)
     object_release(parent);
 }
 
+/* TRUE when an object of this one's kind is open under its parent; `lock` is held. */
+static gboolean has_sibling(const Object *object)
+{
+    GHashTableIter each;
+    gpointer value;
+
+    g_hash_table_iter_init(&each, by_handle);
+    while (g_hash_table_iter_next(&each, NULL, &value)) {
+        const Object *other = value;
+
+        if (other->kind == object->kind && other->parent == object->parent)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 void *object_open(Object *object, Object *parent)
 {
     gboolean orphan;
+    gboolean taken;
 
     object->references = 1;
     object->parent = parent != NULL ? object_keep(parent) : NULL;
     g_mutex_lock(&lock);
     orphan = by_handle == NULL || n_begun == 0 ||
              (parent != NULL && g_hash_table_lookup(by_handle, parent->handle) == NULL);
-    if (!orphan) {
+    taken = !orphan && object->single && has_sibling(object);
+    if (!orphan && !taken) {
         object->handle = (void *)(last_handle += 16);
         g_hash_table_insert(by_handle, object->handle, object_keep(object));
     }
     g_mutex_unlock(&lock);
     if (orphan)
         fail(GC_ERR_INVALID_HANDLE, "what it was to be opened under was closed meanwhile");
+    if (taken)
+        fail(GC_ERR_RESOURCE_IN_USE, "the %s is open already", kind_names[object->kind]);
     return object->handle;
 }
 
@@ -91,13 +121,11 @@ Object *object_get_any(void *handle)
 
 gpointer object_get(void *handle, Kind kind)
 {
-    static const char *const names[] = {"system",      "interface", "device", "port",
-                                        "data stream", "buffer",    "event"};
     Object *object = object_get_any(handle);
 
     if (object != NULL && object->kind != kind) {
-        fail(GC_ERR_INVALID_HANDLE, "wanted the handle of a %s, found one of a %s", names[kind],
-             names[object->kind]);
+        fail(GC_ERR_INVALID_HANDLE, "wanted the handle of a %s, found one of a %s", kind_names[kind],
+             kind_names[object->kind]);
         object_release(object);
         return NULL;
     }

@@ -28,6 +28,7 @@ struct Object {
     Object *parent;            /* kept alive by this object; NULL for a system */
     void (*closing)(Object *); /* end what goes on; runs once, before the children are closed; may be NULL */
     void (*freeing)(Object *); /* free what it holds; no other thread knows the object any more */
+    gboolean single;           /* no other of its kind may be open under its parent */
 };
 
 /* Between GCInitLib and the last GCCloseLib; the latter closes everything. */
@@ -35,10 +36,11 @@ GC_ERROR objects_begin(void);
 GC_ERROR objects_end(void);
 gboolean objects_begun(void);
 
-/* Put a zeroed object whose kind, closing and freeing are set into the registry, under its parent.
+/* Put a zeroed object whose kind, functions and `single` are set into the registry, under its parent.
  *
- * Returns its handle. When the parent has been closed meanwhile NULL is returned, with the error kept. In
- * both cases the object is counted for the caller too: another thread may close the parent at any time. */
+ * Returns its handle. NULL is returned, with the error kept, when the parent has been closed meanwhile or
+ * there is one already where only one may be. In all cases the object is counted for the caller too: another
+ * thread may close the parent at any time. */
 void *object_open(Object *object, Object *parent);
 
 /* Return the object of a handle, counted, if it is of that kind; otherwise NULL, with the error kept. */

@@ -81,15 +81,9 @@ static void free_stream(Object *object)
     g_free(stream);
 }
 
-static gboolean is_of_device(gconstpointer object, gconstpointer device)
-{
-    return ((const Object *)object)->parent == device;
-}
-
 GC_API DevOpenDataStream(DEV_HANDLE handle, const char *id, DS_HANDLE *stream_handle)
 {
     g_autoptr(Device) device = object_get(handle, DEVICE);
-    g_autoptr(Stream) open_already = NULL;
     g_autoptr(Stream) stream = NULL;
 
     if (device == NULL)
@@ -101,13 +95,11 @@ GC_API DevOpenDataStream(DEV_HANDLE handle, const char *id, DS_HANDLE *stream_ha
                     id != NULL ? id : "");
     if (device->read_only)
         return fail(GC_ERR_ACCESS_DENIED, "the device is open to be read only, so it cannot stream");
-    open_already = object_find(STREAM, is_of_device, device);
-    if (open_already != NULL)
-        return fail(GC_ERR_RESOURCE_IN_USE, "the data stream is open already");
     stream = g_new0(Stream, 1);
     stream->object.kind = STREAM;
     stream->object.closing = close_stream;
     stream->object.freeing = free_stream;
+    stream->object.single = TRUE;
     stream->device = device;
     stream->announced = g_ptr_array_new();
     stream->resend = g_strcmp0(g_getenv(RESEND_VARIABLE), "0") != 0;

@@ -46,7 +46,7 @@ typedef struct {
 typedef enum {
     DELIVERED,  /* frames fetched by the consumer */
     LOST,       /* frames whose number is missing between two that came */
-    INCOMPLETE, /* frames that came with packets missing */
+    INCOMPLETE, /* frames that came with packets missing; none of these is lost */
     UNDERRUN,   /* those of the lost that found no buffer to be filled */
     STARTED,    /* frames of which a packet came */
     RESENT,     /* packets that came because they were asked for again */
@@ -70,6 +70,7 @@ typedef struct {
     gboolean closed;
     gboolean resend;
     guint64 last_id; /* of the last frame that came, counted on beyond 65535; 0 before the first */
+    guint64 n_leaderless; /* frames that came without a number since that one */
     guint64 n_underrun_packets;
     guint64 counters[N_COUNTERS];
 } Stream;

@@ -12,8 +12,12 @@
 GC_API GCInitLib(void)
 {
     /* Only cameras on a network: aravis' own simulated one and those on USB are not this producer's. */
-    arv_disable_interface("Fake");
-    arv_disable_interface("USB3Vision");
+    for (guint i = 0; i < arv_get_n_interfaces(); i++) {
+        const char *id = arv_get_interface_id(i);
+
+        if (strcmp(id, "GigEVision") != 0)
+            arv_disable_interface(id);
+    }
     return objects_begin();
 }
 

@@ -165,6 +165,8 @@ static void check_frame_ids(void)
     WANT(frame_id_after(65536, 2) == 65537);
     WANT(frame_id_after(2 * 65535, 1) == 2 * 65535 + 1);
     WANT(frame_id_after(500, 1) == 1);
+    WANT(frame_id_after(0, 0) == 0);
+    WANT(frame_id_after(65535, 0) == 0);
     WANT(frame_id_after(70000, 70001) == 70001);
     WANT(frame_id_after(G_GUINT64_CONSTANT(1) << 40, (G_GUINT64_CONSTANT(1) << 40) + 1) ==
          (G_GUINT64_CONSTANT(1) << 40) + 1);

@@ -160,7 +160,7 @@ def cti(tmp_path_factory):
 def sanitized(tmp_path_factory):
     """Return the producer with AddressSanitizer in it, compiled with all warnings as errors."""
     file = tmp_path_factory.mktemp("sanitized") / "sanitized.cti"
-    compile_to(file, compile_command(compiler="gcc", flags=(*FLAGS, *STRICT, *SANITIZED)))
+    compile_to(file, compile_command(compiler=["gcc"], flags=(*FLAGS, *STRICT, *SANITIZED)))
     return file
 
 
@@ -182,5 +182,5 @@ def client(tmp_path_factory, sanitized):
     # What the producer does not export is compiled in once more.
     sources = (HERE / "client.c", SOURCES / "frames.c", sanitized)
     flags = ("-std=gnu11", "-Wall", "-Wextra", *STRICT, *SANITIZED, f"-I{SOURCES}")
-    compile_to(file, compile_command(sources, compiler="gcc", flags=flags))
+    compile_to(file, compile_command(sources, compiler=["gcc"], flags=flags))
     return file

@@ -4,8 +4,10 @@ laws_of_frames.py CTI LAW, in a network that holds the two cameras of cameras.py
 """
 
 import ctypes
+import os
 import socket
 import struct
+from contextlib import contextmanager
 
 import consumer as c
 from cameras import (
@@ -25,6 +27,8 @@ from cameras import (
 from consumer import Producer, refused, run_law
 
 MONO16, OF_128_BITS = 0x01100007, 0x01800007
+LOST_REGISTER = 8
+"""Of the data stream's own registers; that of the incomplete frames follows."""
 
 
 def frames_come_whole_in_order_and_counted_on_beyond_16_bits(cti):
@@ -82,11 +86,6 @@ def a_frame_larger_than_its_buffer_is_incomplete_and_stays_inside(cti):
 def a_frame_whose_sizes_cannot_be_is_incomplete(cti):
     gentl = Producer(cti)
     camera = fake_camera(gentl)
-    camera.announce(8)
-    gentl.DSFlushQueue(camera.stream, c.ALL_TO_INPUT)
-    gentl.DSStartAcquisition(camera.stream, 0, c.FOREVER)
-    address = socket.inet_ntoa(gentl.read(camera.port, STREAM_ADDRESS, 4))
-    port = struct.unpack(">I", gentl.read(camera.port, STREAM_PORT, 4))[0]
     sizes = (
         (MONO16, 2, 2, True),
         (MONO16, 0, 9, True),
@@ -94,11 +93,9 @@ def a_frame_whose_sizes_cannot_be_is_incomplete(cti):
         (MONO16, 1, 2**32 - 1, False),
         (OF_128_BITS, 2**31, 2**29, False),  # a product that is 0 in 64 bits
     )
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+    with _another_sender(gentl, camera) as other:
         for frame_id, (pixel_format, width, height, possible) in enumerate(sizes, 1):
-            leader = struct.pack(">HHQIIIIIHH", 0, 1, 0, pixel_format, width, height, 0, 0, 0, 0)
-            for packet, kind, content in ((0, 1, leader), (1, 3, bytes(8)), (2, 2, bytes(8))):
-                other.sendto(struct.pack(">HHI", 0, frame_id, kind << 24 | packet) + content, (address, port))
+            _send(other, frame_id, pixel_format, width, height)
             buffer = camera.fetch()
             assert camera.about(buffer, c.FRAME_ID) == frame_id
             assert camera.about(buffer, c.INCOMPLETE) != possible, (width, height)
@@ -106,6 +103,59 @@ def a_frame_whose_sizes_cannot_be_is_incomplete(cti):
                 assert [camera.about(buffer, each) for each in (c.WIDTH, c.HEIGHT)] == [width, height]
     gentl.DSStopAcquisition(camera.stream, 1)
     camera.close()
+
+
+def a_frame_without_its_leader_is_incomplete_and_not_lost_too(cti):
+    os.environ["MAVFER_GENTL_RESEND"] = "0"
+    gentl = Producer(cti)
+    camera = fake_camera(gentl)
+    with _another_sender(gentl, camera) as other:
+        for frame_id in (1, 3, 4, 7):  # of which 3 comes without its leader, 2, 5 and 6 not at all
+            _send(other, frame_id, led=frame_id != 3)
+        buffers = [camera.fetch() for _ in range(4)]
+    assert [camera.about(one, c.INCOMPLETE) for one in buffers] == [False, True, False, False]
+    assert [camera.about(buffers[i], c.FRAME_ID) for i in (0, 2, 3)] == [1, 4, 7]
+    refused(c.NOT_AVAILABLE, camera.about, buffers[1], c.FRAME_ID)
+    lost, incomplete = struct.unpack("<QQ", gentl.read(camera.stream, LOST_REGISTER, 16))
+    assert (lost, incomplete) == (3, 1)
+    gentl.DSStopAcquisition(camera.stream, 1)
+    camera.close()
+
+
+def a_frame_with_the_number_0_is_a_frame(cti):
+    gentl = Producer(cti)
+    camera = fake_camera(gentl)
+    with _another_sender(gentl, camera) as other:
+        for frame_id in range(3):
+            _send(other, frame_id)
+        for frame_id in range(3):
+            buffer = camera.fetch()
+            told = [camera.about(buffer, each) for each in (c.FRAME_ID, c.WIDTH, c.HEIGHT, c.INCOMPLETE)]
+            assert told == [frame_id, 2, 2, False]
+    assert gentl.read(camera.stream, LOST_REGISTER, 8) == bytes(8)
+    gentl.DSStopAcquisition(camera.stream, 1)
+    camera.close()
+
+
+@contextmanager
+def _another_sender(gentl, camera):
+    """Start the stream but not the camera, and yield a socket that sends to where the camera would."""
+    camera.announce(8)
+    gentl.DSFlushQueue(camera.stream, c.ALL_TO_INPUT)
+    gentl.DSStartAcquisition(camera.stream, 0, c.FOREVER)
+    address = socket.inet_ntoa(gentl.read(camera.port, STREAM_ADDRESS, 4))
+    port = struct.unpack(">I", gentl.read(camera.port, STREAM_PORT, 4))[0]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.connect((address, port))
+        yield other
+
+
+def _send(other, frame_id, pixel_format=MONO16, width=2, height=2, *, led=True):
+    """Send a frame of 8 bytes: leader, payload and trailer of GigE Vision 1.x."""
+    leader = struct.pack(">HHQIIIIIHH", 0, 1, 0, pixel_format, width, height, 0, 0, 0, 0)
+    packets = ((0, 1, leader), (1, 3, bytes(8)), (2, 2, bytes(8)))
+    for packet, kind, content in packets if led else packets[1:]:
+        other.send(struct.pack(">HHI", 0, frame_id, kind << 24 | packet) + content)
 
 
 def a_packet_size_changed_between_two_starts_gives_whole_pictures(cti):

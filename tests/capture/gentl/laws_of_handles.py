@@ -8,10 +8,11 @@ import os
 import subprocess
 import sys
 from ctypes import byref, c_size_t, c_uint8, c_void_p
+from threading import Barrier
 
 import consumer as c
 from cameras import COMMAND, NAME_REGISTER, SERIAL, a65, fake_camera, word
-from consumer import Producer, in_thread, refused, run_law
+from consumer import GenTLError, Producer, in_thread, refused, run_law
 
 
 def every_function_wants_gcinitlib_and_counts_it(cti):
@@ -90,6 +91,49 @@ def closing_in_any_order_closes_what_is_below(cti):
     gentl.GCCloseLib()  # everything at once, while it streams
     gentl.GCInitLib()
     a65(gentl).close()
+
+
+def of_threads_that_open_the_same_at_once_one_gets_it(cti):
+    gentl = Producer(cti)
+    system = gentl.handle("TLOpen")
+    interface = gentl.text("TLGetInterfaceID", system, 0).encode()
+    for _ in range(300):
+        gentl.IFClose(_the_one_of_threads(gentl, "TLOpenInterface", system, interface))
+    camera = fake_camera(gentl)
+    gentl.DSClose(camera.stream)
+    for _ in range(300):
+        gentl.DSClose(_the_one_of_threads(gentl, "DevOpenDataStream", camera.device, b"stream0"))
+    gentl.DevClose(camera.device)
+    for _ in range(3):
+        opened = _the_one_of_threads(gentl, "IFOpenDevice", camera.interface, camera.id, c.READONLY)
+        gentl.DevClose(opened)
+    gentl.TLClose(camera.system)
+    gentl.TLClose(system)
+
+
+def several_threads_may_open_a_camera_each(cti):
+    gentl = Producer(cti)
+    for _ in range(3):
+        threads = [in_thread(open_camera, gentl) for open_camera in (a65, fake_camera)]
+        for thread, result in threads:
+            thread.join()
+            result[0].close()
+
+
+def _the_one_of_threads(gentl, function, *arguments, n_threads=4):
+    together = Barrier(n_threads)
+
+    def open_it():
+        together.wait()
+        return gentl.handle(function, *arguments)
+
+    threads = [in_thread(open_it) for _ in range(n_threads)]
+    for thread, _ in threads:
+        thread.join()
+    results = [result[0] for _, result in threads]
+    refusals = [each.code for each in results if isinstance(each, GenTLError)]
+    assert refusals == [c.RESOURCE_IN_USE] * (n_threads - 1), results
+    return next(each for each in results if not isinstance(each, GenTLError))
 
 
 def a_wait_ends_when_it_is_killed_or_its_stream_goes(cti):
@@ -172,6 +216,9 @@ def a_list_changes_when_cameras_come_and_wants_addresses(cti):
     os.environ["MAVFER_GENTL_ADDRESS"] = "127.0.0.2"
     gentl.IFUpdateDeviceList(interface, byref(changed), 1000)
     assert (changed.value, list(gentl.cameras(interface))) == (1, [SERIAL])
+    os.environ["MAVFER_GENTL_ADDRESS"] = "127.0.0.1"
+    gentl.IFUpdateDeviceList(interface, byref(changed), 0)  # no time to ask anybody
+    assert (changed.value, list(gentl.cameras(interface))) == (0, [SERIAL])
     os.environ["MAVFER_GENTL_ADDRESS"] = "127.0.0.2 camera.lab"
     refused(c.INVALID_PARAMETER, gentl.IFUpdateDeviceList, interface, None, 1000)
     assert "camera.lab" in gentl.last_error()[1]

@@ -56,6 +56,8 @@ def test_a_producer_exports_the_functions_of_gentl_and_no_other_name(cti):
     ("variable", "value", "said"),
     [
         ("CC", "no-such-compiler", "wanted a C compiler, found no 'no-such-compiler', which CC names"),
+        ("CC", "no-such-cache gcc", "wanted a C compiler, found no 'no-such-cache', which CC names"),
+        ("CC", "'gcc", 'wanted a C compiler in CC, found "\'gcc" (No closing quotation)'),
         ("PATH", "", "wanted a C compiler, found neither gcc, cc nor clang"),
         ("PKG_CONFIG_LIBDIR", "", "wanted aravis 0.8.20 or a later 0.8 with its headers; pkg-config says: "),
     ],
@@ -71,6 +73,12 @@ def test_what_is_missing_is_one_line_that_names_the_packages(tmp_path, monkeypat
     assert str(raised.value).endswith(INSTALL)
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "out").exists()
+
+
+@linux
+def test_cc_may_call_the_compiler_through_another_program(tmp_path, monkeypatch):
+    monkeypatch.setenv("CC", "env gcc")
+    assert build_producer(tmp_path).is_file()
 
 
 @linux
