@@ -81,6 +81,7 @@ def record_over_the_wire(work: Path, *, seconds: float) -> dict[str, float]:
     from mavfer.capture.gentl.build import build_producer
     from mavfer.capture.master import record
     from mavfer.capture.rig import read_rig
+    from mavfer.capture.simulated.wired import own_address
     from mavfer.capture.status import RecorderStatus
     from mavfer.errors import MavferError
 
@@ -89,7 +90,7 @@ def record_over_the_wire(work: Path, *, seconds: float) -> dict[str, float]:
     except MavferError as error:
         print(f"the camera on the wire was left out: {error}", file=sys.stderr)
         return {}
-    address = f"127.77.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}"
+    address = own_address(os.getpid())
     rig = work / "wire.toml"
     rig.write_text(RIG.format(fps=FPS, cti=str(cti), address=address))
     samples: list[tuple[float, float]] = []

@@ -31,7 +31,7 @@ HUNG_S = 10.0
 """A process that has said nothing for so long while its camera streams hangs in the vendor's library, and is
 replaced; a drain gives its camera up later (drain.py). One that opens its camera has OPEN_TIMEOUT_S."""
 UNWATCHED_S = 5.0
-"""Where nobody has grabbed for so long, this process may have stood still itself, and so have heard nothing."""
+"""Where nobody has grabbed for so long, this process may have stood still itself and heard nothing."""
 QUEUE_FRAMES = 90
 """What is kept for a slow reader: 3 s at 30 frames a second, 59 MB; then the oldest goes."""
 MAX_READINGS = 1000

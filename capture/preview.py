@@ -125,8 +125,10 @@ class _Maker:
             index = np.asarray(cv2.convertScaleAbs(above, alpha=255 / (high - low)), np.uint8)
             jpeg = _encode_colored(index, self._stream)
             unit = "counts"
-            if self._law is not None and math.isfinite(self._law.celsius(low)):
-                low, high, unit = self._law.celsius(low), self._law.celsius(high), "\N{DEGREE SIGN}C"
+            if self._law is not None:
+                low_c, high_c = self._law.celsius(low), self._law.celsius(high)
+                if math.isfinite(low_c) and math.isfinite(high_c):
+                    low, high, unit = low_c, high_c, "\N{DEGREE SIGN}C"
         head = {
             "stream": self._stream.value,
             "frame_id": int(frame.frame_id),

@@ -29,7 +29,9 @@ class Producer:
     source: str
 
 
-def find_producers(setting: str | None = None) -> tuple[Producer, ...]:
+def find_producers(
+    setting: str | None = None, *, named_by: str = "cti in the rig file"
+) -> tuple[Producer, ...]:
     """Return the producers to try, best first; never empty.
 
     One that the rig file names (`setting`), or MAVFER_GENTL_CTI, is the only one. Otherwise all in the
@@ -41,7 +43,7 @@ def find_producers(setting: str | None = None) -> tuple[Producer, ...]:
         There is none, or the one that is named is a relative path or no file.
     """
     if setting is not None:
-        return (_named(setting, source="cti in the rig file"),)
+        return (_named(setting, source=named_by),)
     if named := os.environ.get(CTI_VARIABLE):
         return (_named(named, source=CTI_VARIABLE),)
     folders = [folder for folder in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if folder]
@@ -51,11 +53,16 @@ def find_producers(setting: str | None = None) -> tuple[Producer, ...]:
         for path in sorted(Path(folder).glob("*.cti"))
         if path.is_file()
     ]
-    from .gentl.build import built_producer
+    from .gentl.build import built_producer, outdated_producer
 
     if (own := built_producer()) is not None:
         found.append(Producer(own, "`mavfer gentl build`"))
     if not found:
+        if outdated_producer():
+            raise CameraError(
+                "wanted a GenTL producer (.cti), found one that an earlier mavfer has built; run "
+                "`mavfer gentl build` again"
+            )
         looked = f" in {FOLDERS_VARIABLE} = {os.pathsep.join(folders)}" if folders else ""
         raise CameraError(f"wanted a GenTL producer (.cti), found none{looked}; {WHERE_TO_GET}")
     return tuple({producer.path: producer for producer in reversed(found)}.values())[::-1]

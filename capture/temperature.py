@@ -1,5 +1,6 @@
 """What the counts of a thermal stream mean in kelvin; its unit says it, so every file explains itself."""
 
+import math
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -103,10 +104,10 @@ def conversion(unit: str) -> Conversion | None:
     """Return what a stream's unit says: "0.04 K", "planck R=.. B=.. F=.. O=.."; None for any other unit."""
     if found := LINEAR_UNIT.fullmatch(unit):
         kelvin_per_count = float(found[1])
-        return Linear(kelvin_per_count) if kelvin_per_count > 0 else None
+        return Linear(kelvin_per_count) if 0 < kelvin_per_count < math.inf else None
     if found := PLANCK_UNIT.fullmatch(unit):
         r, b, f, o = (float(number) for number in found.groups())
-        return Planck(r, b, f, o) if r > 0 and b > 0 else None
+        return Planck(r, b, f, o) if min(r, b) > 0 and all(map(math.isfinite, (r, b, f, o))) else None
     return None
 
 

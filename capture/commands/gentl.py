@@ -1,9 +1,15 @@
 """The commands about GenTL producers: gentl build, gentl list."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from ...errors import CameraError
+
+if TYPE_CHECKING:
+    from ..producers import Producer
 
 ACCESS = {1: "free", 2: "to be read only", 3: "no access", 4: "in use", 5: "in use", 6: "in use"}
 """GenTL 1.5, DEVICE_ACCESS_STATUS."""
@@ -43,15 +49,15 @@ def gentl_list(
     """
     import os
 
-    from ..flir.harvest import load_producer
+    from ..flir.harvest import POWER
     from ..gentl.build import ADDRESS_VARIABLE
     from ..producers import find_producers
 
     if address is not None:
         _require_addresses(address)
         os.environ[ADDRESS_VARIABLE] = address
-    producer = find_producers(cti)[0]
-    harvester = load_producer(producer.path)
+    named = None if cti is None else str(Path(cti).absolute())
+    producer, harvester = _first_that_loads(find_producers(named, named_by="--cti"))
     try:
         cameras = [info.property_dict for info in harvester.device_info_list]
     finally:
@@ -60,15 +66,33 @@ def gentl_list(
         serial, vendor, model = (camera.get(name) or "-" for name in ("serial_number", "vendor", "model"))
         typer.echo(f"{serial}  {vendor} {model}  {ACCESS.get(camera.get('access_status') or 0, 'unknown')}")
     if not cameras:
-        typer.echo(f"no camera answers through {producer.path}", err=True)
+        asked = "" if address is None else f" at {address}"
+        typer.echo(f"no camera answers{asked}; {POWER} {producer.path}", err=True)
         raise typer.Exit(1)
+
+
+def _first_that_loads(producers: "Sequence[Producer]") -> "tuple[Producer, Any]":
+    """Return the first producer that is one, loaded; as a recorder takes it. Raises CameraError."""
+    from ..flir.harvest import load_producer
+
+    for number, producer in enumerate(producers, start=1):
+        try:
+            return producer, load_producer(producer.path)
+        except CameraError as error:
+            if number == len(producers):
+                raise
+            typer.echo(f"passed over: {error}", err=True)
+    raise CameraError("wanted a GenTL producer, found none")
 
 
 def _require_addresses(text: str) -> None:
     """Refuse what the producer would refuse: harvesters does not hand its reason on."""
     from ipaddress import AddressValueError, IPv4Address
 
-    for word in text.replace(",", " ").replace(";", " ").split():
+    words = text.replace(",", " ").replace(";", " ").split()
+    if not words:
+        raise typer.BadParameter("wanted IPv4 addresses, found none", param_hint="--address")
+    for word in words:
         try:
             IPv4Address(word)
         except AddressValueError as error:

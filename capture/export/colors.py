@@ -79,9 +79,10 @@ def coloring_of(spec: StreamSpec, pictures: Iterable[NDArray[np.uint16]]) -> Col
         [[int(name[i : i + 2], 16) for i in (1, 3, 5)] for name in scale_colors(stream, 256)], np.uint8
     )
     shown, unit = np.arange(65536.0), "mm" if stream is Stream.DEPTH else "counts"
-    if law is not None and np.isfinite(law.celsius(low)):
+    first, last = np.clip([low, high], 0, 65535)
+    if law is not None and np.isfinite(law.celsius(np.array([first, last]))).all():
+        first, last = law.celsius(float(first)), law.celsius(float(last))
         shown, unit = law.celsius(shown), "°C"  # colors go with the temperature, which the scale then tells
-    first, last = np.interp([low, high], np.arange(65536), shown)
     place = np.nan_to_num(np.clip((shown - first) / (last - first), 0, 1))
     table = colors[np.rint(place * 255).astype(int)]
     if stream is Stream.DEPTH:

@@ -11,7 +11,8 @@ from .harvest import Found, choose_camera, load_producer, open_camera
 from .nodes import LINEAR_MODE, LINEAR_RESOLUTION, Nodes, first_line
 from .stamps import RawTimes
 
-N_BUFFERS = 16
+N_BUFFERS = 32
+"""A second of frames: while a packet is asked for again, or the camera for a register, half of it may be held."""
 FORMATS = {"Mono14": 0x01100025, "Mono16": 0x01100007}
 """16 bits a pixel, in the GenICam Pixel Format Naming Convention's numbers; the A65's own first."""
 RESEND = ("StreamPacketResendEnable", "RequestMissingPackets")
@@ -69,7 +70,7 @@ class Device:
         self._set_nodes()
 
     def start(self) -> None:
-        """Start streaming into 16 buffers; raises CameraError."""
+        """Start streaming into N_BUFFERS; raises CameraError."""
         self.width = round(self.nodes.number("Width") or 0)
         self.height = round(self.nodes.number("Height") or 0)
         if not (8 <= self.width <= 8192 and 8 <= self.height <= 8192):
@@ -118,7 +119,12 @@ class Device:
         return self._stream_nodes.number(RESENT)
 
     def prepare_take(self) -> bool:
-        """Forbid the camera to correct its detector by itself, and do it now; whether it said it would."""
+        """Forbid the camera to correct its detector by itself, and do it now; whether it said it would.
+
+        One that cannot be told to is left to itself.
+        """
+        if not self.nodes.has("NUCAction"):
+            return False
         self.nodes.set("NUCMode", "Manual")
         return self.nodes.execute("NUCAction")
 

@@ -53,11 +53,14 @@ def see_first_frames(device: Device, settings: FlirSettings) -> FirstFrames:
     if len(first) < 2:
         size = device.nodes.read(PACKET_SIZE)
         what = f"{device.n_incomplete} broken frames" if device.n_incomplete else "nothing"
-        raise CameraError(
-            f"the camera is open, but sends {what}: let UDP packets of {size} bytes through network card, "
-            f"switch and firewall, or set packet_size_bytes = {SMALL_PACKET_BYTES} in the rig file; one that "
-            f"waits for a sync signal sends nothing either: {device.camera}"
-        )
+        advice = [f"let UDP packets of {size} bytes through network card, switch and firewall"]
+        if size != SMALL_PACKET_BYTES:
+            advice.append(f"set packet_size_bytes = {SMALL_PACKET_BYTES} in the rig file")
+        if device.n_incomplete and not settings.resend:
+            advice.append("set resend = true in the rig file")
+        if not device.n_incomplete:
+            advice.append("look whether it waits for a sync signal")
+        raise CameraError(f"the camera is open, but sends {what}: {', or '.join(advice)}: {device.camera}")
     if settings.swap_bytes is None and any(is_swapped(pixels_of(one, device, settings)) for one in first):
         raise CameraError(
             f"the bytes of the pixels look exchanged: neighbours differ more in the high byte than in "
@@ -71,6 +74,7 @@ def see_first_frames(device: Device, settings: FlirSettings) -> FirstFrames:
         )
     device_ns = stamps.device_ns(first[-1].times)
     passed_s = (device_ns - stamps.device_ns(first[0].times)) / 1e9
+    device.n_incomplete = 0  # of frames that nobody sees
     n_frames = max(len(first) - 1, (first[-1].raw_id or 0) - (first[0].raw_id or 0))
     return FirstFrames(stamps, round(n_frames / passed_s, 3) if passed_s > 0 else 30.0, device_ns)
 

@@ -6,6 +6,7 @@ all threads stand still), and a faulty producer ends the process that loads it.
 
 import ctypes
 import io
+import os
 import signal
 import warnings
 import zipfile
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CameraError
+from ..gentl.build import ADDRESS_VARIABLE
 from .nodes import first_line
 
 EVENT_TIMEOUT_MS = 50
@@ -77,7 +79,9 @@ def choose_camera(harvester: Any, serial: str | None, *, cti: Path) -> Found:
     cameras = [_found(info) for info in harvester.device_info_list]
     listed = ", ".join(map(str, cameras))
     if not cameras:
-        raise CameraError(f"the producer finds no camera; {POWER} {cti}")
+        asked = os.environ.get(ADDRESS_VARIABLE)
+        where = f" at {asked}, which alone was asked" if asked else ""
+        raise CameraError(f"the producer finds no camera{where}; {POWER} {cti}")
     wanted = [camera for camera in cameras if serial in (None, camera.serial)]
     if not wanted:
         raise CameraError(
@@ -104,9 +108,11 @@ def open_camera(harvester: Any, camera: Found) -> Any:
     try:
         return harvester.create(camera.info, config=config)
     except (gentl.AccessDeniedException, gentl.ResourceInUseException, gentl.BusyException) as error:
+        why = first_line(error)
+        because = "" if "in use" in why else f" ({why})"
         raise CameraError(
-            f"the camera is in use by another program ({first_line(error)}); close that one, or wait some "
-            f"seconds if it has crashed: {camera}"
+            f"the camera is in use by another program{because}; close that one, or wait some seconds if it "
+            f"has crashed: {camera}"
         ) from error
     except Exception as error:  # the vendor's, of any kind
         raise CameraError(f"the camera cannot be opened ({first_line(error)}): {camera}") from error

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -207,7 +208,8 @@ class Host:
         if self._device.n_incomplete > self._n_incomplete:
             self._n_incomplete, self._lost_s = self._device.n_incomplete, now_s
         if now_s - self._lost_s < LOSSES_TOLD_S:
-            lines.append("frames lack packets and are lost: look at cable, switch and network card")
+            off = "" if self._settings.resend else ", or set resend = true in the rig file"
+            lines.append(f"frames lack packets and are lost: look at cable, switch and network card{off}")
         warm_up = warm_up_notice(
             wanted_min=self._settings.warm_up_min,
             device_ns=self._device_ns if self._stamps.source != "host" else None,
@@ -245,8 +247,8 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:
         kind = "gone" if isinstance(error, CameraGone) else "error"
         text = str(error)
-        if not isinstance(error, CameraError):  # genicam's and harvesters' own, of any kind
-            text = f"the producer fails ({type(error).__name__}: {first_line(error)}): {asked['cti']}"
+        if not isinstance(error, CameraError):
+            text = _told(error, asked["cti"])
         with suppress(ReaderGone):
             write_message(pipe, {"kind": kind, "text": text})
         status = 1
@@ -254,6 +256,18 @@ def main(arguments: Sequence[str]) -> int:
         with suppress(Exception):
             host.close()
     os._exit(status)  # what a producer does at the end of a process that lost its camera may take for ever
+
+
+def _told(error: Exception, cti: str) -> str:
+    """Return what to say of an error that is none of ours: the vendor's, of any kind, or a defect."""
+    what = f"{type(error).__name__}: {first_line(error)}"
+    if type(error).__module__.partition(".")[0] in ("genicam", "_genapi", "_gentl", "harvesters"):
+        return f"the producer fails ({what}): {cti}"
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return (
+        f"this is a defect of mavfer or a surprise of the producer ({what}; {where}); please report it: {cti}"
+    )
 
 
 def _own_stdout() -> BinaryIO:

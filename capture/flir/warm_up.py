@@ -24,6 +24,6 @@ def warm_up_notice(*, wanted_min: float, device_ns: int | None, open_s: float) -
     steps = int(-(-left_min // STEP_MIN))
     since = "it was switched on" if known else "it was opened; it may have been on before"
     return (
-        f"the camera warms up, its readings drift: at most {steps * STEP_MIN} min left of {wanted_min:g} "
-        f"since {since}"
+        f"the camera warms up, its readings drift: at most {min(steps * STEP_MIN, wanted_min):g} min left of "
+        f"{wanted_min:g} since {since}"
     )

@@ -71,6 +71,13 @@ def built_producer() -> Path | None:
     return cached if cached.is_file() else None
 
 
+def outdated_producer() -> bool:
+    """Whether the user's cache has producers of other versions or other sources alone."""
+    if sys.platform != "linux" or built_producer() is not None:
+        return False
+    return any(_cached().parent.parent.glob(f"*/{CTI_NAME}"))
+
+
 def require_linux() -> None:
     """Raise CameraError where aravis is not to be had."""
     if sys.platform != "linux":

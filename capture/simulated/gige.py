@@ -16,7 +16,7 @@ from dataclasses import asdict
 from fractions import Fraction
 from ipaddress import IPv4Address
 
-from ...errors import CameraError
+from ...errors import CameraError, UsageError
 from ..now import monotonic_ns
 from . import gvcp
 from .a65_pictures import Picture, TickClock
@@ -201,20 +201,32 @@ class SimulatedA65Device:
                 own.sendto(answer, peer)
 
 
+def require_address(address: str) -> None:
+    """Raise UsageError unless a camera can have the address: IPv4, and not that of a group or a network."""
+    try:
+        found = IPv4Address(address)
+    except ValueError as error:
+        raise UsageError(
+            f"--address wants an IPv4 address, 127.0.0.1 to 127.0.0.254, found {address!r}"
+        ) from error
+    is_host = 0 < found.packed[3] < 255 and 0 < found.packed[0] < 224
+    if not is_host:
+        raise UsageError(
+            f"--address wants the address of one camera, 127.0.0.1 to 127.0.0.254, found {address!r}"
+        )
+
+
 def open_sockets(address: str) -> list[socket.socket]:
     """Return the socket that answers at `address`, and those that only hear what is sent to everybody.
 
     Raises
     ------
+    UsageError
+        The address is none that a camera can have; see `require_address`.
     CameraError
-        The address is no IPv4 address of this machine, or another camera has it.
+        This machine does not have the address, or another camera has it.
     """
-    try:
-        IPv4Address(address)
-    except ValueError as error:
-        raise CameraError(
-            f"wanted an IPv4 address, found {address!r}; give --address 127.0.0.1: {address}"
-        ) from error
+    require_address(address)
     own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)  # Windows lets two bind one port otherwise
     if exclusive is not None:

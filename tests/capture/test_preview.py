@@ -80,6 +80,18 @@ def preview(made):
         assert one.n_failed == 0
 
 
+def test_a_picture_beyond_its_law_is_shown_in_counts(made):
+    spec = StreamSpec(Stream.THERMAL, (64, 64), "uint16", "planck R=1000 B=1428 F=0.5 O=0")
+    previewer = Previewer(made, [spec], every_s=0.0)
+    counts = np.linspace(1000, 3000, 64 * 64).reshape(64, 64)  # from 2000 on there is no temperature
+    previewer.offer((frame(spec, counts),))
+    (told,) = made.wait_for(1)
+    previewer.close()
+    preview = preview_of_message(*told)
+    assert preview is not None
+    assert preview.unit == "counts"
+
+
 def test_each_stream_becomes_a_small_picture_that_says_what_it_was_made_of(preview):
     frames = tuple(frame(spec, 500) if spec.dtype == "uint16" else frame(spec, 90) for spec in SPECS)
     for spec, (head, jpeg) in zip(SPECS, preview(frames), strict=True):

@@ -90,7 +90,10 @@ def test_the_units_are_those_that_files_say():
 
 @pytest.mark.parametrize(
     "unit",
-    ["counts", "mm", "0 K", "-0.04 K", "0.04K", "kelvin/25", "planck R=1 B=2 F=1", "planck R=0 B=1 F=1 O=0"],
+    [
+        *("counts", "mm", "0 K", "-0.04 K", "0.04K", "kelvin/25", "1e999 K"),
+        *("planck R=1 B=2 F=1", "planck R=0 B=1 F=1 O=0", "planck R=1 B=2 F=1 O=-1e999"),
+    ],
 )
 def test_other_units_tell_no_temperature(unit):
     assert conversion(unit) is None
@@ -115,6 +118,14 @@ def test_what_is_widened_spans_the_least_and_nothing_wider_is_touched(law, low, 
     else:
         assert law.kelvin(last) - law.kelvin(first) == pytest.approx(4.0)
         assert first < low + width / 2 < last
+
+
+def test_colors_of_signals_beyond_the_law_are_those_of_counts():
+    law = Planck(1000, 1428, 0.5, 0)  # from 2000 on there is no temperature
+    signals = np.linspace(1000, 3000, 64 * 64).reshape(64, 64).astype(np.uint16)
+    coloring = coloring_of(StreamSpec(Stream.THERMAL, signals.shape, "uint16", law.unit), [signals])
+    assert {text.split()[1] for _, text in coloring.scale} == {"counts"}
+    assert (coloring.table[1000] != coloring.table[3000]).any()
 
 
 def test_colors_of_raw_signals_stand_beside_their_temperatures():

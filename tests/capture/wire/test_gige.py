@@ -257,6 +257,7 @@ def test_lost_packets_are_those_of_the_seed_and_counted(wire, client_of):
     lost = [gvsp.lost_packets(0.002, 450, seed=3, block_id=i) for i in range(1, counted["frames"] + 1)]
     assert counted["frames"] >= 11
     assert counted["damaged"] == [i for i, gone in enumerate(lost, 1) if gone.any()]
+    assert counted["n_damaged"] == len(counted["damaged"])
     assert counted["dropped"] == sum(map(sum, lost)) > 0
     assert counted["packets"] == 450 * counted["frames"] - counted["dropped"]
 
@@ -273,7 +274,7 @@ def test_a_correction_holds_the_picture_for_its_time(wire, client_of):
         repeats += "01"[np.array_equal(before, last)]
     assert repeats.strip("0") == "1" * 15  # half a second
     counted = counters(device)
-    assert len(counted["frozen"]) == 15
+    assert len(counted["frozen"]) == counted["n_frozen"] == 15
     assert counted["corrections"] == 1  # none of its own in NUCMode Manual
     client.set("NUCMode", 1)
     while not np.array_equal(before, last):

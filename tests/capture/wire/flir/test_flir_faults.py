@@ -108,6 +108,15 @@ def test_a_camera_that_vanishes_is_told_of_and_taken_up_again_when_it_returns(la
     assert camera.specs[0].unit == "0.04 K"
 
 
+def test_a_camera_whose_frames_all_come_broken_is_told_so(lab):
+    device = lab.wire.simulated_a65("--nuc-every", 0, "--no-resend")
+    camera = lab.open()
+    lab.frames(camera, 10)
+    device.tell("drop 0.2")
+    _, told = until_gone(camera)
+    assert told.startswith("the camera has sent nothing but broken frames for 2 s: 65000001")
+
+
 def test_a_camera_that_is_switched_off_and_another_of_its_serial_come_to_the_same(lab):
     first = lab.wire.simulated_a65("--nuc-every", 0)
     camera = lab.open()
@@ -188,8 +197,10 @@ def test_a_camera_in_use_is_refused_and_can_be_had_once_it_is_free(lab):
     lab.wire.simulated_a65()
     first = lab.open()
     line = refusal(lab)
-    assert line.startswith("the camera is in use by another program")
-    assert line.endswith("close that one, or wait some seconds if it has crashed: 65000001 (FLIR AX5 A65)")
+    assert line == (
+        "the camera is in use by another program; close that one, or wait some seconds if it has crashed: "
+        "65000001 (FLIR AX5 A65)"
+    )
     assert lab.missing(lab.frames(first, 10)) == [], "who has it is not disturbed"
     first.close()
     assert lab.frames(lab.open(), 1)
@@ -225,7 +236,7 @@ def test_a_camera_that_is_there_but_sends_nothing_says_what_to_look_at(lab):
     lab.wire.simulated_a65("--drop", 1, "--no-resend")
     line = refusal(lab)
     assert line.startswith("the camera is open, but sends nothing: let UDP packets of 1500 bytes through")
-    assert line.endswith("sends nothing either: 65000001 (FLIR AX5 A65)")
+    assert line.endswith("or look whether it waits for a sync signal: 65000001 (FLIR AX5 A65)")
 
 
 def test_a_file_that_is_no_producer_says_so(lab, tmp_path):

@@ -132,6 +132,18 @@ def test_lost_packets_that_are_not_sent_again_are_gaps_of_exactly_the_frames_the
     assert [line for line in camera.notices() if "packets" in line]
 
 
+def test_frames_that_were_lost_before_a_take_are_not_told_of_in_it(lab):
+    device = lab.wire.simulated_a65("--drop", 0.001, "--nuc-every", 0, "--no-resend")
+    camera = lab.open()
+    lab.frames_until(camera, lambda _: [line for line in camera.notices() if "packets" in line])
+    device.tell("drop 0")
+    lab.frames(camera, 30)
+    camera.start(monotonic_ns() + 10**9)
+    lab.frames_until(camera, lambda capture: "nuc" in capture.flags)
+    lab.frames(camera, 10)
+    assert not [line for line in camera.notices() if "packets" in line]
+
+
 def test_frames_of_a_correction_that_the_camera_makes_by_itself_are_flagged(lab):
     device = lab.wire.simulated_a65("--nuc-every", 0)
     camera = lab.open(nuc="automatic")
