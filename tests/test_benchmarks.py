@@ -14,7 +14,7 @@ FOLDER = Path(mavfer.__file__).parent / "benchmarks"
 BENCHMARKS = sorted(path.name for path in FOLDER.glob("[a-z]*.py"))
 KEYS = {
     "clock.py": {"loopback_p99_ms", "busy_p99_ms"},
-    "record.py": {"lost", "sets", "cpu_over_encode"},
+    "record.py": {"lost", "sets", "cpu_over_encode", "wire_lost", "wire_beyond_encode_percent"},
 }
 
 
