@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .errors import MavferError
+from .errors import MavferError, UsageError
 
 # words of the command -> (module, function); the function's docstring is its help
 COMMANDS = {
@@ -80,12 +80,12 @@ def command_line(first_word: str = "") -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command; a MavferError becomes one line on stderr and exit status 1."""
+    """Run the command; a MavferError becomes one line on stderr and exit status 1, misuse 2."""
     try:
         command_line(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="mavfer")
     except MavferError as error:
         typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop, KeyboardInterrupt) or stop.code == 130:
             typer.echo("interrupted", err=True)

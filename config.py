@@ -1,18 +1,23 @@
 """Strict TOML: a file becomes a frozen pydantic model, or one line that names the file and the key."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
-from .errors import ConfigError
+from .errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+COMMAND_LINE = "the command line"
+THIS_TAKE = "this take"
+"""Where values come from that whoever runs a command, or asks for a take, gave: a misfit is misuse."""
 WANTED = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
@@ -77,38 +82,67 @@ def read_toml(path: Path, model: type[Model]) -> Model:
 
 
 def parse(table: object, model: type[Model], *, where: str) -> Model:
-    """Return `table` as a `model`; raise ConfigError naming every key that does not fit."""
+    """Return `table` as a `model`.
+
+    Raises
+    ------
+    ConfigError
+        Keys do not fit, every one of them named; a UsageError where they are from the command line.
+    """
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        raise ConfigError(f"{complaints(error, model)}: {where}") from error
+        kind = UsageError if where in (COMMAND_LINE, THIS_TAKE) else ConfigError
+        raise kind(f"{complaints(error, model)}: {where}") from error
 
 
 def complaints(error: ValidationError, model: type[BaseModel]) -> str:
     """Return in one line what every key wants that does not fit `model`, and what was found there."""
-    return "; ".join(_complaint(item, model) for item in error.errors())
+    items: dict[tuple[int | str, ...], list[ErrorDetails]] = {}
+    for item in error.errors():
+        items.setdefault(_keys_of(model, item["loc"]), []).append(item)
+    return "; ".join(_complaint(keys, found, model) for keys, found in items.items())
 
 
-def _complaint(item: "ErrorDetails", model: type[BaseModel]) -> str:
-    """Return what one key wants and what was found there, in words that need no look at the model."""
-    kind, keys = item["type"], item["loc"]
+def _keys_of(kind: Any, place: Sequence[int | str]) -> tuple[int | str, ...]:
+    """Return a place in a table as a person wrote it: without pydantic's names for the choices of a type."""
+    if not place:
+        return ()
+    choices = _choices(_bare(kind))
+    if choices:
+        chosen = next((one for one in choices if getattr(one, "__name__", "") == place[0]), None)
+        return _keys_of(chosen, place[1:])
+    return (place[0], *_keys_of(_inside(kind, place[0]), place[1:]))
+
+
+def _complaint(keys: tuple[int | str, ...], items: "list[ErrorDetails]", model: type[BaseModel]) -> str:
+    """Return what one key wants and what was found there, in words that need no look at the model.
+
+    A key that takes this or that has an item for each; those of the type that was found say enough.
+    """
+    fitting = [one for one in items if not one["type"].endswith(("_type", "_parsing"))]
+    item, *others = fitting or items
+    kind = item["type"]
     words = [str(key) if str(key).isprintable() else repr(key) for key in keys]
     place = ".".join(words)
     if kind == "missing":
         return f"{place} is missing"
     if kind == "extra_forbidden":
         return f"{place}: {_no_such_key(words[-1], _table_at(model, keys[:-1]))}"
-    wanted = _wanted(item)
+    wanted = " or ".join(dict.fromkeys([_wanted(item, model), *(_wanted(one, model) for one in others)]))
+    wanted = wanted.replace(" or wanted ", " or ")
     if keys and keys[-1] == "[key]":  # of a table whose keys are names
         return f"{'.'.join(words[:-2])}: {wanted} for a name, found {item['input']!r:.60}"
     return f"{place}: {wanted}{_found(item, wanted)}" if place else f"{wanted}{_found(item, wanted)}"
 
 
-def _wanted(item: "ErrorDetails") -> str:
+def _wanted(item: "ErrorDetails", model: type[BaseModel]) -> str:
     """Return what would have fitted."""
     kind, context = item["type"], item.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
+    if kind == "string_pattern_mismatch" and (examples := _examples(model, item["loc"])):
+        return f"wanted text like {' or '.join(map(str, examples))}"
     if kind not in WANTED:
         return item["msg"].replace("Input should be", "wanted")
     bounds = {key: f"{bound:.12g}" if isinstance(bound, float) else bound for key, bound in context.items()}
@@ -132,6 +166,58 @@ def _no_such_key(name: str, table: type[BaseModel] | None) -> str:
     if near:
         return f"no such key; is {near[0]!r} meant?"
     return f"no such key; known here: {', '.join(known)}" if known else "no such key"
+
+
+def _examples(model: type[BaseModel], place: Sequence[int | str]) -> Sequence[Any]:
+    """Return the examples that a type gives for what stands at `place`: `Field(examples=[...])`."""
+    of_name = place[-1:] == ("[key]",)
+    kind: Any = model
+    for key in place[:-2] if of_name else place:
+        kind = _inside(kind, key)
+    if of_name:
+        kind = next(iter(get_args(_bare(kind))), None)
+    return next((one.examples for one in _told(kind) if one.examples), ())
+
+
+def _told(kind: Any) -> Iterator[FieldInfo]:
+    """Yield what a model says of a type, the outermost first."""
+    if isinstance(kind, FieldInfo):
+        yield kind
+        yield from _told(kind.annotation)
+    elif get_origin(kind) is Annotated:
+        inner, *metadata = get_args(kind)
+        yield from (one for one in metadata if isinstance(one, FieldInfo))
+        yield from _told(inner)
+    for choice in _choices(kind):
+        yield from _told(choice)
+
+
+def _bare(kind: Any) -> Any:
+    """Return a type without what is said of it, and without a None beside it."""
+    if isinstance(kind, FieldInfo):
+        return _bare(kind.annotation)
+    if get_origin(kind) is Annotated:
+        return _bare(get_args(kind)[0])
+    choices = _choices(kind)
+    return _bare(choices[0]) if len(choices) == 1 else kind
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    """Return the types among which a union chooses, None left out; nothing for any other type."""
+    union = get_origin(kind) in (Union, UnionType)
+    return tuple(one for one in get_args(kind) if one is not NoneType) if union else ()
+
+
+def _inside(kind: Any, key: int | str) -> Any:
+    """Return the type of what stands under a key in a type; None where no type tells."""
+    kind = _bare(kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        fields = kind.model_fields
+        return next((field for name, field in fields.items() if key in (name, field.alias)), None)
+    inner = get_args(kind)
+    if get_origin(kind) is dict:
+        return inner[1]
+    return inner[0] if inner and get_origin(kind) in (list, tuple, set, frozenset) else None
 
 
 def _table_at(kind: Any, keys: Sequence[int | str]) -> type[BaseModel] | None:

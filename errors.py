@@ -1,7 +1,8 @@
 """The errors a caller of mavfer can handle, all under one parent.
 
 A message says what was wanted, what was found, what to do, and last the path. The command line prints it
-as one line and exits 1; anything that is not a MavferError is a defect and keeps its traceback.
+as one line and exits 1, or 2 where it is a UsageError; anything that is not a MavferError is a defect and
+keeps its traceback.
 """
 
 
@@ -11,6 +12,10 @@ class MavferError(Exception):
 
 class ConfigError(MavferError):
     """A TOML file or an option is missing, unknown or out of range."""
+
+
+class UsageError(ConfigError):
+    """An option of a command is out of range, or contradicts another: the command was misused."""
 
 
 class OutputError(MavferError):

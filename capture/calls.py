@@ -7,11 +7,13 @@ import zmq
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ..config import StrictModel, complaints
-from ..errors import RecordError
+from ..errors import RecordError, UsageError
 from .protocol import Label
 from .runtime import Contact, living_masters
 
-Source = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
+Source = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$"), Field(examples=["stimulus-pc"])
+]
 ANSWER_WITHIN_S = 5.0
 RUNNING = ("starting", "recording", "closing")
 """States of a master in which a take has begun and not ended."""
@@ -65,13 +67,15 @@ def call_master(contact: Contact, do: str, *, timeout_s: float = ANSWER_WITHIN_S
 
     Raises
     ------
+    UsageError
+        What is asked for has not the form that it must have.
     RecordError
-        It did not answer in time, or what is asked for has not the form that it must have.
+        It did not answer in time.
     """
     try:
         call = Call.model_validate({"token": contact.token, "do": do, **fields})
     except ValidationError as error:
-        raise RecordError(complaints(error, Call)) from error
+        raise UsageError(complaints(error, Call)) from error
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         socket.connect(contact.address)

@@ -33,7 +33,7 @@ class FlirSettings(StrictModel):
 
     cti: str | None = Field(default=None, min_length=1)
     serial: str | None = Field(default=None, min_length=1, max_length=64)
-    address: str | None = Field(default=None, pattern=r"^\d{1,3}(\.\d{1,3}){3}$")
+    address: str | None = Field(default=None, pattern=r"^\d{1,3}(\.\d{1,3}){3}$", examples=["192.168.5.20"])
     packet_size_bytes: int | None = Field(default=None, ge=576, le=16_110)
     resend: bool = True
     linear: Literal["high", "low", "off"] = "high"

@@ -196,7 +196,7 @@ def new_record(
             "n_ticks_planned": n_ticks,
             "software": software_versions(),
             "recorders": {},
-            "settings": rig,
+            "settings": rig.without_secrets(),
         },
         SessionRecord,
         where=f"the session to record at {path}",

@@ -80,8 +80,12 @@ def require_place(path: Path, *, overwrite: bool) -> None:
         require_free(path, overwrite=overwrite)
         something = path.is_file() or (path.is_dir() and any(path.iterdir()))
         written = being_written(path)
+        above = (folder for folder in path.resolve().parents if (folder / RECORD_NAME).is_file())
+        session = next(above, None)
     except OSError as error:
         raise OutputError(f"cannot make a session there ({error.strerror}): {path}") from error
+    if session is not None:
+        raise OutputError(f"wanted a folder outside of other sessions, found one inside {session}: {path}")
     if something and not (path / RECORD_NAME).is_file():
         raise OutputError(f"wanted a session to replace, found something else; name another folder: {path}")
     if written is not None:

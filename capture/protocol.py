@@ -12,7 +12,9 @@ from ..config import StrictModel
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Label = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^\P{Cc}+$")
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^\P{Cc}+$"),
+    Field(examples=["video 3 starts"]),
 ]
 """What a marker says: one line of 1 to 200 characters."""
 ConsentScope = Literal["analysis", "archive", "share", "publish_pictures"]

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, field_validator
 
-from ..config import StrictModel, parse, read_toml
-from ..errors import ConfigError
+from ..config import COMMAND_LINE, THIS_TAKE, StrictModel, parse, read_toml
+from ..errors import UsageError
 from .protocol import Consent, ConsentScope, Label, Protocol, Step, Words
 
 LONGEST_S = 86_400
@@ -161,34 +161,34 @@ def take_metadata(
 
     Raises
     ------
-    ConfigError
+    UsageError
         Consent is required and not named, or a word has not the shape it must have.
     """
     rules = file.consent if file is not None else ConsentRules()
     said = parse(
         {"operator": operator, "notes": notes, "consent": consent or None, "scope": scope},
         _Said,
-        where="this take",
+        where=THIS_TAKE,
     )
     _require_shape("subject", subject, PERSON, file.subject_like if file is not None else "")
     who = said.operator or (file.operator if file is not None else "")
     if who and who.casefold() == subject.casefold():
-        raise ConfigError(f"wanted a subject's pseudonym that is not the operator's, found {subject!r} twice")
+        raise UsageError(f"wanted a subject's pseudonym that is not the operator's, found {subject!r} twice")
     if said.consent is None:
         if rules.required:
-            raise ConfigError(
+            raise UsageError(
                 f"protocol {file.name if file else ''!r} wants the reference of the signed consent form, "
                 "found none; pass --consent REFERENCE"
             )
         if said.scope:
-            raise ConfigError(
+            raise UsageError(
                 f"wanted the reference of the consent form that allows {', '.join(said.scope)}, found none; "
                 "pass --consent REFERENCE"
             )
     else:
         _require_shape("consent", said.consent, REFERENCE, rules.reference_like)
         if said.consent.casefold() == subject.casefold():
-            raise ConfigError(
+            raise UsageError(
                 f"wanted the reference of a consent form, found the subject's pseudonym {subject!r}; "
                 "whoever holds the forms could not tell them apart"
             )
@@ -207,9 +207,9 @@ def _require_shape(key: str, word: str, alphabet: re.Pattern[str], shape: str) -
         allowed = "letters, digits, '_', '-' and '.'" + (
             ", '/' and '#'" if alphabet is REFERENCE else "; a pseudonym, never a name"
         )
-        raise ConfigError(f"{key} wants {allowed}, found {word!r}")
+        raise UsageError(f"{key} wants {allowed}, found {word!r}")
     if shape and not fits_shape(word, shape):
-        raise ConfigError(
+        raise UsageError(
             f"{key} wants the shape {shape!r} that the protocol file gives it "
             f"('#' is a digit, '?' a letter), found {word!r}"
         )
@@ -226,12 +226,12 @@ def example_protocol_file(*, name: str = "relaxation and interview") -> str:
 
     Raises
     ------
-    ConfigError
+    UsageError
         The name is none.
     """
     import tomlkit
 
-    parse({"name": name}, ProtocolFile, where="the command line")
+    parse({"name": name}, ProtocolFile, where=COMMAND_LINE)
     return f"""\
 # What is said once for a study; `mavfer record SESSION --rig rig.toml --protocol protocol.toml` uses it.
 # Every session keeps a copy, so no real name belongs in here. Codes are checked; free words cannot be.

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from ..config import StrictModel, parse, read_toml
-from ..errors import ConfigError
+from ..config import COMMAND_LINE, StrictModel, parse, read_toml
+from ..errors import ConfigError, UsageError
 from .flir_settings import FlirSettings
 from .kinect_v2.settings import KinectSettings
 from .lsl.publisher import LslSettings
@@ -19,7 +19,9 @@ from .simulated.scene import SceneSettings
 from .streams import Stream
 from .webcam_settings import WebcamSettings
 
-RecorderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+RecorderName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$"), Field(examples=["kinect"])
+]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$")]
 RESERVED_NAMES = ("master",)
 CameraKind = Annotated[
@@ -223,6 +225,15 @@ class Rig(StrictModel):
         """The simulated scene, with its defaults where the file names none."""
         return self.simulated or SceneSettings()
 
+    def without_secrets(self) -> "Rig":
+        """Return the rig as it may stand in a session: a network camera's address without its password."""
+        recorders = {
+            name: settings.model_copy(update={"webcam": settings.webcam.without_secrets()})
+            for name, settings in self.recorders.items()
+            if settings.webcam is not None
+        }
+        return self.model_copy(update={"recorders": self.recorders | recorders}) if recorders else self
+
     @property
     def streams(self) -> tuple[Stream, ...]:
         """What all cameras together deliver, in the order of `Stream`."""
@@ -312,8 +323,8 @@ def change_scene(rig: Rig, changes: dict[str, object], *, where: object) -> Rig:
     if not changes:
         return rig
     if not rig.is_simulated:
-        raise ConfigError(f"{', '.join(changes)} can be set for a simulated rig only; this is none: {where}")
-    scene = parse(rig.scene.model_dump() | changes, SceneSettings, where="the command line")
+        raise UsageError(f"{', '.join(changes)} can be set for a simulated rig only; this is none: {where}")
+    scene = parse(rig.scene.model_dump() | changes, SceneSettings, where=COMMAND_LINE)
     return parse(rig.model_dump() | {"simulated": scene}, Rig, where=str(where))
 
 
@@ -328,7 +339,7 @@ def simulated_rig_file(*, name: str = "simulated", fps: float = 10.0) -> str:
     import tomlkit
 
     cameras = {"kinect": {"camera": "simulated_kinect"}}
-    parse({"name": name, "fps": fps, "recorders": cameras}, Rig, where="the command line")
+    parse({"name": name, "fps": fps, "recorders": cameras}, Rig, where=COMMAND_LINE)
     return f"""\
 # A rig that needs no hardware: a simulated Kinect v2 and FLIR A65 film one simulated head.
 name = {tomlkit.string(name).as_string()}      # stands in every session and calibration made with this rig

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from ..config import StrictModel, read_toml
-from ..errors import ConfigError, SessionError
+from ..errors import ConfigError, SessionError, UsageError
 from ..output import new_file
 from .mcap_file import Channel
 from .mcap_reader import McapReader
@@ -348,18 +348,18 @@ class Session:
 
 
 def require_pseudonym(subject: str) -> None:
-    """Raise ConfigError unless `subject` can stand in file names and says nothing but who is who."""
+    """Raise UsageError unless `subject` can stand in file names and says nothing but who is who."""
     if re.fullmatch(PSEUDONYM, subject) is None:
-        raise ConfigError(
+        raise UsageError(
             f"wanted a subject pseudonym of letters, digits, '_', '-' and '.', found {subject!r}"
         )
 
 
 def require_text(record: SessionRecord) -> None:
-    """Raise ConfigError if a word of the record holds bytes that are no text, and that no file could hold."""
+    """Raise UsageError if a word of the record holds bytes that are no text, and that no file could hold."""
     for key, words in _words(record.model_dump(mode="python", exclude={"settings"})):
         if words != words.encode(errors="replace").decode():
-            raise ConfigError(f"{key} wants text in UTF-8, found {words!r}")
+            raise UsageError(f"{key} wants text in UTF-8, found {words!r}")
 
 
 def _words(value: object, key: str = "") -> Iterator[tuple[str, str]]:

@@ -263,7 +263,7 @@ class WebcamCamera:
     def _find(self, closing: threading.Event) -> WebcamDevice | None:
         """Wait a little; return the camera if it is back then."""
         with suppress(CameraError):
-            return None if closing.wait(RETRY_S) else WebcamDevice(self._settings)
+            return None if closing.wait(RETRY_S) else WebcamDevice(self._settings, explains=False)
         return None
 
     def _hand_over(self, picture: Picture, device_ns: int, host_ns: int) -> None:

@@ -10,13 +10,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
 from ..errors import CameraError
 from .webcam_pictures import START, Picture, whole_jpeg
-from .webcam_settings import WebcamSettings
+from .webcam_refusal import why_no_pictures
+from .webcam_settings import WebcamSettings, without_secrets
 
 if TYPE_CHECKING:
     import cv2
@@ -59,15 +59,17 @@ def is_address(settings: WebcamSettings) -> bool:
 
 
 def name_of(settings: WebcamSettings) -> str:
-    """Return how the camera is called in messages: an address without user and password."""
-    if not is_address(settings):
-        return f"webcam {settings.device}" if isinstance(settings.device, int) else str(settings.device)
-    parts = urlsplit(str(settings.device))
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    """Return how the camera is called in messages and nodes: an address without its secrets."""
+    device = settings.device
+    return f"webcam {device}" if isinstance(device, int) else without_secrets(device)
 
 
 class WebcamDevice:
     """An open camera.
+
+    Parameters
+    ----------
+    explains : ask a network camera that gives no pictures why; not to be done again and again
 
     Raises
     ------
@@ -75,9 +77,9 @@ class WebcamDevice:
         It is absent, in use, not allowed, is no camera, or does not take what it is told.
     """
 
-    def __init__(self, settings: WebcamSettings) -> None:
+    def __init__(self, settings: WebcamSettings, *, explains: bool = True) -> None:
         self._settings = settings
-        self._capture = _connect(settings)
+        self._capture = _connect(settings, explains=explains)
         self._seen_jpeg = False
         try:
             self._as_jpeg = self._set()
@@ -177,7 +179,7 @@ class WebcamDevice:
         return Told(capture.getBackendName(), fps, letters if letters.isprintable() else "", controls)
 
 
-def _connect(settings: WebcamSettings) -> "cv2.VideoCapture":
+def _connect(settings: WebcamSettings, *, explains: bool) -> "cv2.VideoCapture":
     """Return the camera, open; raises CameraError."""
     for key, value in ENVIRONMENT.items():
         os.environ.setdefault(key, value)
@@ -208,11 +210,12 @@ def _connect(settings: WebcamSettings) -> "cv2.VideoCapture":
             device, drivers[driver] if driver else cv2.CAP_ANY, limits if driver == "ffmpeg" else []
         )
     except (cv2.error, ValueError) as error:
+        told = str(error).replace(str(device), name_of(settings)).replace("\n", " ")
         raise CameraError(
-            f"OpenCV refuses this camera ({error}): {name_of(settings)}".replace("\n", " ")
-        ) from error
+            f"OpenCV refuses this camera ({told}): {name_of(settings)}"
+        ) from None  # whose words hold the address, password and all
     if not capture.isOpened():
-        raise CameraError(_why_not(settings))
+        raise CameraError(_why_not(settings, explains=explains))
     return capture
 
 
@@ -228,18 +231,15 @@ def _require_path(settings: WebcamSettings) -> None:
     if not exists:
         raise CameraError(
             "wanted a webcam's number, path, or address (http, https, rtsp), found nothing there"
-            f"{_others()}: {settings.device!s}"
+            f"{_others()}: {name_of(settings)}"
         )
 
 
-def _why_not(settings: WebcamSettings) -> str:
+def _why_not(settings: WebcamSettings, *, explains: bool) -> str:
     """Return one line on why the camera could not be opened, as far as can be told."""
     name, device = name_of(settings), settings.device
     if is_address(settings):
-        return (
-            "no pictures come from this address: is the camera on, is the address right, and does it serve "
-            f"somebody else? {name}"
-        )
+        return f"{why_no_pictures(str(device)) if explains else 'no pictures come from this address'}: {name}"
     if sys.platform != "linux":
         return f"could not open the webcam: it is absent, in use, or not allowed to this program: {name}"
     path = Path(f"/dev/video{device}") if isinstance(device, int) else Path(device)
@@ -255,4 +255,6 @@ def _others() -> str:
     if sys.platform != "linux":
         return ""
     found = sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video*"))
-    return f"; this machine has {', '.join(found)}" if found else "; this machine has none at all"
+    return (
+        f"; this machine has {', '.join(found)}" if found else "; this machine has none at all: plug one in"
+    )

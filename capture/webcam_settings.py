@@ -1,6 +1,7 @@
 """The table `[recorders.NAME.webcam]` of a rig file."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, model_validator
 
@@ -31,7 +32,7 @@ class WebcamSettings(StrictModel):
     Attributes
     ----------
     device : its number, its absolute path (Linux has some that stay the same wherever it is plugged in), or
-        the address (http, https, rtsp) of a network camera, which stands in every session, password and all
+        the address (http, https, rtsp) of a network camera
     width, height : pixels; None takes what the camera gives
     fps : frames a second; None takes what the camera gives, and measures that of a network camera
     jpeg : take the camera's own JPEGs, where it makes some, undecoded and as they are
@@ -52,3 +53,21 @@ class WebcamSettings(StrictModel):
         if (self.width is None) != (self.height is None):
             raise ValueError("width and height want each other: a camera has sizes, not sides")
         return self
+
+    def without_secrets(self) -> "WebcamSettings":
+        """Return these settings as they may be stored and shown; see `without_secrets`."""
+        if isinstance(self.device, int):
+            return self
+        return self.model_copy(update={"device": without_secrets(self.device)})
+
+
+def without_secrets(device: str) -> str:
+    """Return an address without user, password and query, where secrets stand; a path as it is."""
+    scheme, found, _ = device.partition("://")
+    if not found:
+        return device
+    try:
+        parts = urlsplit(device)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+    except ValueError:  # no address at all, such as one with half a pair of brackets
+        return f"{scheme}://..."

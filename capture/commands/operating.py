@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import ConfigError
+from ...errors import UsageError
 from ..interrupts import ENDING
 from ..rig import Rig, change_scene, parse_rig, read_rig
 
@@ -227,10 +227,10 @@ def recorder(
     settings = parse_rig(sys.stdin.read(), where="standard input") if str(rig) == "-" else read_rig(rig)
     if name not in settings.recorders:
         known = ", ".join(settings.recorders)
-        raise ConfigError(f"wanted one of the rig's recorders {known}, found {name!r}: {rig}")
+        raise UsageError(f"wanted one of the rig's recorders {known}, found {name!r}: {rig}")
     if master is None:
         if settings.master is None:
-            raise ConfigError(f"wanted a [master] table or --master that says where it listens: {rig}")
+            raise UsageError(f"wanted a [master] table or --master that says where it listens: {rig}")
         master = f"tcp://{settings.master.host}:{settings.master.port}"
     place = folder if folder is not None else settings.recorders[name].folder
     run_recorder(name, rig=settings, master=master, stays=not once, folder=place)

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from ..rig_check import RecorderCheck
 
 
+HARDWARE_ONLY = (
+    *("recorder", "seconds", "out", "unattended", "countdown", "patience", "no_pictures", "overwrite"),
+)
+WITHOUT_HARDWARE = ("folder", "wait", "as_json")
+"""Options of `rig check` that mean something with --hardware only, and those that do so without it only."""
 MANY_NODES = 12
 TELLING = {
     "driver",
@@ -48,6 +53,7 @@ def rig_new(
 
 
 def rig_check(
+    context: typer.Context,
     rig: Annotated[Path, typer.Argument(metavar="RIG", help="The rig file.")],
     folder: Annotated[
         Path,
@@ -88,6 +94,7 @@ def rig_check(
       mavfer rig check rig.toml
       mavfer rig check rig.toml --hardware --out first-contact
     """
+    _refuse_given(context, WITHOUT_HARDWARE if hardware else HARDWARE_ONLY, hardware=hardware)
     if hardware:
         if out is None:
             raise typer.BadParameter("wanted with --hardware, found none", param_hint="--out")
@@ -105,8 +112,6 @@ def rig_check(
             overwrite=overwrite,
         )
         return
-    if out is not None:
-        raise typer.BadParameter("means something with --hardware only", param_hint="--out")
     import json
     from dataclasses import asdict
 
@@ -135,6 +140,15 @@ def rig_stop(
         typer.echo(f"{name}: ended {session}")
     if not ended:
         typer.echo("no recorder was recording")
+
+
+def _refuse_given(context: typer.Context, names: tuple[str, ...], *, hardware: bool) -> None:
+    """Raise BadParameter if an option was given that this kind of check would pass over."""
+    when = "without --hardware only" if hardware else "with --hardware only"
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if option.name in names and source is not None and source.name != "DEFAULT":
+            raise typer.BadParameter(f"means something {when}", param_hint=option.opts[0])
 
 
 def _nodes_in_words(nodes: dict[str, Any]) -> str:

@@ -63,7 +63,17 @@ def recover(session: SessionFolder) -> None:
         typer.echo(note)
     if any(file.mended for file in report.files):
         typer.echo("the torn files are kept in the folder 'torn'")
-    typer.echo(f"{report.state}: {report.path}")
+    nothing = not (report.notes or any(file.mended for file in report.files))
+    had = {
+        "failed": "had failed",
+        "stopped": "was stopped early",
+        "complete": "is complete",
+        "recovered": "is recovered",
+    }
+    if nothing and report.state in had:
+        typer.echo(f"nothing to mend; the take {had[report.state]}: {report.path}")
+    else:
+        typer.echo(f"{report.state}: {report.path}")
 
 
 def import_video(

@@ -90,19 +90,21 @@ def simulate_a65(
     """
     import signal
 
-    from ...config import parse
-    from ...errors import ConfigError
+    from ...config import COMMAND_LINE, parse
+    from ...errors import UsageError
     from ..interrupts import ENDING
+    from ..session import require_pseudonym
     from ..simulated.gige import SimulatedA65Device
     from ..simulated.gige_console import Console, ready_line
     from ..simulated.scene import SceneSettings
     from ..simulated.thermal_scene import ThermalScene
 
     if not (0 < len(serial) < 16 and serial.isascii() and serial.isalnum()):
-        raise ConfigError(f"--serial wants 1 to 15 letters and digits, found {serial!r}")
+        raise UsageError(f"--serial wants 1 to 15 letters and digits, found {serial!r}")
+    require_pseudonym(subject)
     settings = {"target": target, "board": board, "seed": seed, "light": light}
     scene = ThermalScene(
-        parse(settings, SceneSettings, where="the command line"), subject=subject, seconds=scene_seconds
+        parse(settings, SceneSettings, where=COMMAND_LINE), subject=subject, seconds=scene_seconds
     )
     over = threading.Event()
     for number in ENDING:

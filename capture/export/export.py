@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ...errors import ConfigError, OutputError, SessionError
+from ...errors import OutputError, SessionError, UsageError
 from ...output import new_file, new_folder, require_folder_free, require_free
 from ..session import Session
 from ..streams import Stream
@@ -68,8 +68,8 @@ def export(
 
     Raises
     ------
-    ConfigError
-        The stretch ends before it begins.
+    UsageError
+        The stretch ends before it begins, or a file is to hold the video of several streams.
     SessionError
         A stream was not recorded, or no frame lies in the stretch.
     OutputError
@@ -77,7 +77,7 @@ def export(
     """
     out = Path(out).absolute()
     if start_s is not None and end_s is not None and end_s <= start_s:
-        raise ConfigError(f"--to wants a time after --from, found {start_s:g} s to {end_s:g} s")
+        raise UsageError(f"--to wants a time after --from, found {start_s:g} s to {end_s:g} s")
     as_file = format in (ExportFormat.RRD, ExportFormat.NPZ) or (
         format is ExportFormat.MP4 and out.suffix.lower() == ".mp4"
     )
@@ -92,7 +92,7 @@ def export(
     selection = select(session, streams=streams, start_s=start_s, end_s=end_s)
     if as_file and format is ExportFormat.MP4 and len(selection.streams) != 1:
         names = ", ".join(frames.stream.value for frames in selection.streams)
-        raise ConfigError(
+        raise UsageError(
             f"a file holds the video of one stream, found {names}; "
             f"choose one with --stream, or name a folder: {out}"
         )

@@ -12,7 +12,7 @@ from .nodes import LINEAR_MODE, LINEAR_RESOLUTION, Nodes, first_line
 from .stamps import RawTimes
 
 N_BUFFERS = 32
-"""A second of frames: while a packet is asked for again, or the camera for a register, half of it may be held."""
+"""A second of frames; half of it may be held while packets are sent again or a register is asked for."""
 FORMATS = {"Mono14": 0x01100025, "Mono16": 0x01100007}
 """16 bits a pixel, in the GenICam Pixel Format Naming Convention's numbers; the A65's own first."""
 RESEND = ("StreamPacketResendEnable", "RequestMissingPackets")

@@ -20,6 +20,7 @@ from ..clock import Clock
 from ..export.images import png_of, write_table
 from ..rig import RecorderSettings, Rig
 from ..streams import Frame
+from ..webcam_device import is_address
 from .machine import cpu_s
 from .names import Names
 from .person import Person
@@ -132,6 +133,16 @@ class Bench:
     def is_device(self) -> bool:
         """Whether there is something to unplug: no simulation inside this program, and no file."""
         return self.kind in REAL
+
+    @property
+    def is_networked(self) -> bool:
+        """Whether it is a network camera: it serves several programs where it wants to."""
+        return self.settings.webcam is not None and is_address(self.settings.webcam)
+
+    @property
+    def tells_device_time(self) -> bool:
+        """Whether the frames' device times are those of a clock of the device or its driver."""
+        return self.nodes.get("frame_time") != "arrival"
 
     @property
     def is_open(self) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ...errors import ConfigError
+from ...errors import ConfigError, UsageError
 from ...output import new_folder, require_folder_free
 from ..cameras import make_camera
 from ..rig import Rig
@@ -37,6 +37,8 @@ def chosen_recorders(rig: Rig, recorder: str | None) -> tuple[str, ...]:
 
     Raises
     ------
+    UsageError
+        The rig has no recorder of that name.
     ConfigError
         There is none, or the rig's time is virtual.
     """
@@ -45,7 +47,7 @@ def chosen_recorders(rig: Rig, recorder: str | None) -> tuple[str, ...]:
     if recorder is not None:
         if recorder not in rig.recorders:
             known = ", ".join(rig.recorders)
-            raise ConfigError(f"--recorder wants one of the rig's recorders {known}, found {recorder!r}")
+            raise UsageError(f"--recorder wants one of the rig's recorders {known}, found {recorder!r}")
         return (recorder,)
     here = recorders_here(rig)
     if not here:
@@ -76,7 +78,7 @@ def check_hardware(
     Parameters
     ----------
     names : of recorders whose cameras are plugged into this machine; nobody else may have them open
-    tell : is told of each finding as it is made
+    tell : is told of each finding as it is made, and once of all that could not be done
     make : makes the camera of a recorder's settings
 
     Raises
@@ -121,12 +123,19 @@ def _check_camera(bench: Bench, tell: Tell, stopping: Stopping) -> list[Finding]
         findings.append(Finding(**bench.names.hide_all(asdict(one))))
         tell(bench.name, findings[-1])
 
-    def go_through(steps: Sequence[Step], otherwise: Outcome | None = None) -> None:
+    def go_through(steps: Sequence[Step]) -> None:
         for step in steps:
-            if otherwise is not None:
-                add(finding(step, otherwise))
-            elif step.applies(bench):
+            if step.applies(bench):
                 add(look(step, bench))
+
+    def leave_out(steps: Sequence[Step], outcome: Outcome) -> None:
+        """Add steps that are not done, and tell of all of them at once."""
+        left = [finding(step, outcome) for step in steps if step.applies(bench)]
+        findings.extend(left)
+        if len(left) == 1:
+            tell(bench.name, left[0])
+        elif left:
+            tell(bench.name, replace(left[0], key="", title=f"{len(left)} more steps"))
 
     def streaming() -> bool:
         begun = look(STREAM, bench)
@@ -139,19 +148,18 @@ def _check_camera(bench: Bench, tell: Tell, stopping: Stopping) -> list[Finding]
         with stopping.stoppable():
             go_through(OPENING[:1])
             if not bench.is_open:
-                go_through(every[1:], NOT_OPEN)
+                leave_out(every[1:], NOT_OPEN)
                 return findings
             go_through(OPENING[1:])
             if not streaming():
-                go_through(every[len(OPENING) :], NO_STREAM)
+                leave_out(every[len(OPENING) :], NO_STREAM)
             else:
                 go_through((*STREAMING, *LOOKING, *ASKING, *SHARING))
     except KeyboardInterrupt:
         if bench.has_watch and not any(one.key == STREAMING[0].key for one in findings):
             go_through(STREAMING)
         done = {one.key for one in findings}
-        missing = [step for step in every if step.key not in done]
-        go_through([step for step in missing if not bench.has_watch or step.applies(bench)], INTERRUPTED)
+        leave_out([step for step in every if step.key not in done], INTERRUPTED)
     go_through([CLOSING])
     return findings
 

@@ -4,11 +4,12 @@ import numpy as np
 
 from ..device_clock import MAX_DRIFT
 from ..frame_times import BELIEVED_DRIFT
-from .bench import Bench
+from .bench import Bench, Patience
 from .stamps import drift_of, latches_of
 from .steps import NOTHING, Outcome, Step, Value, Verdict, signed
 
 LATE_PERIODS = 2.0
+USUAL_S = Patience().stream_s
 LATCH_MS = 5.0
 DELAY_CHANGES_MS = 5.0
 """So much the fastest way of a frame may change meanwhile: a busy machine, a camera that warms up."""
@@ -25,7 +26,7 @@ def _drift(bench: Bench) -> Outcome:
         )
     frames = drift_of(stamps)
     if read is None and frames is None:
-        return Outcome("doubtful", f"too few frames in {stamps.span_s:.1f} s to tell; watch longer")
+        return Outcome("doubtful", f"too few frames in {stamps.span_s:.1f} s to tell{_longer(bench)}")
     found, measured = [], {}
     if read is not None:
         found.append(f"{signed(read[0])} ppm by readings of its clock, known to {read[1]:.1f} (95 %)")
@@ -43,8 +44,20 @@ def _drift(bench: Bench) -> Outcome:
             found.append(f"a clock jumped {frames.n_steps} times")
     known = measured["uncertainty_ppm"] <= MAX_DRIFT * 1e6 / 2
     if not known:
-        found.append("too many frames came late to know it better, or too few came")
+        found.append(_why_not_better(bench))
     return Outcome(_believed(measured, known=known), "; ".join(found), measured)
+
+
+def _longer(bench: Bench) -> str:
+    """Return the advice to watch longer, where it was watched for less than usual."""
+    return f"; watch longer, --seconds {USUAL_S:g}" if bench.streamed_s < 0.9 * USUAL_S else ""
+
+
+def _why_not_better(bench: Bench) -> str:
+    """Return why a drift is not known well enough."""
+    if longer := _longer(bench):
+        return f"{bench.streamed_s:.0f} s are too short to know it better{longer}"
+    return "too many frames came late to know it better"
 
 
 def _believed(measured: dict[str, float], *, known: bool) -> Verdict:
@@ -109,6 +122,7 @@ CLOCKS = (
         f"at most {MAX_DRIFT * 1e6:.0f} ppm either way",
         "quartz clocks are specified to 10 to 100 ppm each",
         _drift,
+        applies=lambda bench: bench.tells_device_time,
     ),
     Step(
         "clock_readings",
@@ -116,7 +130,7 @@ CLOCKS = (
         f"round trip at most {LATCH_MS:g} ms, and about the drift that the frames tell",
         "GenICam SFNC TimestampLatch; 0.04 ms on loopback against the simulated A65",
         _readings,
-        applies=lambda bench: bench.kind in HAS_READINGS or bool(bench.watch.readings),
+        applies=lambda bench: bench.kind in HAS_READINGS or (bench.has_watch and bool(bench.watch.readings)),
     ),
     Step(
         "delay",
@@ -124,5 +138,6 @@ CLOCKS = (
         f"99 % at most {LATE_PERIODS:g} periods later than the fastest",
         "a longer one is a queue in driver or network",
         _delay,
+        applies=lambda bench: bench.tells_device_time,
     ),
 )

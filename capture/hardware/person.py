@@ -81,6 +81,7 @@ class AtTerminal:
         while (answer := self._answer(f"> {question} [y]es, [n]o, [s]kip: ")) is not None:
             if answer in WORDS:
                 return WORDS[answer]
+            self.tell("  say y, n or s")
         return "skip"
 
     def number(self, question: str) -> float | None:
@@ -90,6 +91,7 @@ class AtTerminal:
                 return float(answer.replace(",", "."))
             if WORDS.get(answer) == "skip":
                 return None
+            self.tell("  say a number, such as 35.2, or press Enter to skip")
         return None
 
     def _answer(self, prompt: str) -> str | None:

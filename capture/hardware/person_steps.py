@@ -34,8 +34,8 @@ def _mirror(bench: Bench) -> Outcome:
     bench.countdown("picture")
     (frames,) = bench.pictures()
     for file in bench.keep_pictures(frames, "page in the right hand"):
-        bench.person.tell(f"  look at {file}")
-        show_picture(file)
+        bench.person.tell(f"  look at {file.absolute()}")
+        show_picture(file.absolute())
     answer = bench.person.ask(
         "Is the page on the LEFT side of every picture, and can it be read where it shows letters?"
     )

@@ -17,6 +17,7 @@ from .steps import NOT_ASKED, SKIPPED, Outcome, Step, Value
 
 SECOND_PROGRAM_S = 90.0
 SHARED = "the Kinect SDK 2.0 lets several programs use the sensor at once"
+SERVED = "a network camera may serve several viewers"
 DOCUMENTS = {"flir_a65": "genicam.xml", "kinect_v2": "factory_calibration.json"}
 
 
@@ -40,6 +41,11 @@ def _nodes(bench: Bench) -> Outcome:
     if wanted is not None and wanted not in documents:
         return Outcome("doubtful", f"{found}; {wanted} is missing", measured)
     return Outcome("ok" if bench.nodes else "doubtful", found, measured)
+
+
+def _why_shared(bench: Bench) -> str:
+    """Return why it is right that two programs have this camera at once; "" where it is not."""
+    return SHARED if bench.kind == "kinect_v2" else SERVED if bench.is_networked else ""
 
 
 def _second_program(bench: Bench) -> Outcome:
@@ -79,14 +85,13 @@ def _second_program(bench: Bench) -> Outcome:
         return Outcome("failed", f"our stream stopped when another program came: {answer['error']}", measured)
     lost = f"; frames that our stream lost: {n_absent}" if n_absent else "; our stream went on"
     if answer["opened"]:
-        shares = bench.kind == "kinect_v2"
-        why = SHARED if shares else "nothing keeps it from taking the camera over"
-        return Outcome(
-            "ok" if shares and not n_absent else "doubtful", f"it opened as well: {why}{lost}", measured
-        )
+        why = _why_shared(bench)
+        good = why and not n_absent
+        why = why or "nothing keeps it from taking the camera over"
+        return Outcome("ok" if good else "doubtful", f"it opened as well: {why}{lost}", measured)
     busy = measured["said_busy"] = says_busy(answer["error"])
-    why = "" if busy else "; it does not say that the camera is in use"
-    ok = busy and not n_absent
+    why = "" if busy or bench.is_networked else "; it does not say that the camera is in use"
+    ok = (busy or bench.is_networked) and not n_absent
     return Outcome("ok" if ok else "doubtful", f"refused: {answer['error']}{why}{lost}", measured)
 
 
@@ -125,12 +130,11 @@ def _other_program(bench: Bench) -> Outcome:
     if refusal:
         busy = says_busy(refusal)
         found = f"refused while the other had it: {refusal}; free afterwards"
-        return Outcome("ok" if busy else "doubtful", found, {"refused": True, "said_busy": busy})
-    shares = bench.kind == "kinect_v2"
-    found = (
-        f"it opened beside the other program: {SHARED}" if shares else "it opened beside the other program"
-    )
-    return Outcome("ok" if shares else "doubtful", found, {"refused": False})
+        ok = busy or bench.is_networked
+        return Outcome("ok" if ok else "doubtful", found, {"refused": True, "said_busy": busy})
+    why = _why_shared(bench)
+    found = "it opened beside the other program" + (f": {why}" if why else "")
+    return Outcome("ok" if why else "doubtful", found, {"refused": False})
 
 
 def _close(bench: Bench) -> Outcome:
@@ -162,7 +166,7 @@ SHARING = (
     Step(
         "second_program",
         "A second program wants the camera",
-        "refused in one line (a Kinect under the SDK: shared), and our stream goes on",
+        "refused in one line (a Kinect under the SDK, a network camera: shared), and our stream goes on",
         "GigE Vision control access; USB claim; Kinect SDK 2.0",
         _second_program,
         applies=lambda bench: bench.is_device,

@@ -4,20 +4,34 @@ The thread, the frame ids, the light, outages, mirroring and conversion are the 
 camera.py, pictures.py).
 """
 
+import sys
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import CameraError
 from .factory import FactoryCalibration
 
+GUIDE = "docs/hardware.md says how"
 FPS = 30.0
 """What a Kinect v2 makes in good light; color alone falls to 15 in the dark."""
 PERIOD_NS = round(1e9 / FPS)
 
 ColorOrder = Literal["BGRA", "RGBA", "BGR", "RGB"]
 """The bytes of a color pixel; a fourth one is passed over."""
+
+
+class DriverAbsent(CameraError):
+    """The library of a driver is absent or does not load: which one; what to do, whoever chose it says."""
+
+
+def windows_only(platform: str = sys.platform) -> str:
+    """Return what to do about a driver for Windows that is asked for elsewhere; "" on Windows."""
+    if platform == "win32":
+        return ""
+    return f"it wants Windows; on {platform}, take driver out of the rig file and build libfreenect2: {GUIDE}"
 
 
 @dataclass(frozen=True, slots=True)

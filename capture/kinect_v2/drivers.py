@@ -7,7 +7,7 @@ from importlib import import_module
 from ...errors import CameraError
 from ..clock import Clock
 from .camera import KinectCamera
-from .driver import Driver
+from .driver import GUIDE, Driver, DriverAbsent, windows_only
 from .settings import KinectSettings
 
 DRIVERS: dict[str, tuple[str, ...]] = {
@@ -16,11 +16,10 @@ DRIVERS: dict[str, tuple[str, ...]] = {
     "libfreenect2": ("linux", "darwin", "win32"),
 }
 """In the order in which they are tried, and the platforms (`sys.platform`) where it is worth it."""
-FROM_SOURCE = "build libfreenect2 and pylibfreenect2 from source"
 INSTALL = {
-    "win32": "install Microsoft's Kinect for Windows SDK 2.0 and `pip install mavfer[record]`",
-    "linux": FROM_SOURCE,
-    "darwin": FROM_SOURCE,
+    "win32": f"install Microsoft's Kinect for Windows SDK 2.0 and `pip install mavfer[record]`: {GUIDE}",
+    "linux": f"build libfreenect2 and pylibfreenect2: {GUIDE}",
+    "darwin": f"build libfreenect2 and pylibfreenect2: {GUIDE}",
 }
 
 
@@ -37,8 +36,15 @@ def make_kinect(settings: KinectSettings, *, clock: Clock) -> KinectCamera:
 
 def choose_driver(settings: KinectSettings, *, platform: str = sys.platform) -> Driver:
     """Return the driver named in the settings, or the first of the platform's whose library is there."""
+    remedy = INSTALL.get(platform, "use Windows, Linux or macOS")
     if settings.driver is not None:
-        return _maker(settings.driver)(settings)
+        try:
+            return _maker(settings.driver)(settings)
+        except DriverAbsent as error:
+            told = remedy if platform in DRIVERS[settings.driver] else windows_only(platform)
+            raise DriverAbsent(
+                f"wanted the Kinect driver {settings.driver!r}, found {error}; {told}"
+            ) from error
     tried = []
     for name, platforms in DRIVERS.items():
         if platform not in platforms:
@@ -47,7 +53,6 @@ def choose_driver(settings: KinectSettings, *, platform: str = sys.platform) -> 
             return _maker(name)(settings)
         except CameraError as error:
             tried.append(f"{name} ({error})")
-    remedy = INSTALL.get(platform, "use Windows, Linux or macOS")
     raise CameraError(
         f"wanted a driver for the Kinect v2, found none on {platform}: tried {', '.join(tried) or 'none'}; "
         f"{remedy}"

@@ -10,12 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ...errors import CameraError
+from .driver import DriverAbsent
 
 LIBRARY = "pylibfreenect2"
 
 
 def load_binding() -> Any:
-    """Return the module pylibfreenect2; raises CameraError where it is absent or does not load."""
+    """Return the module pylibfreenect2; raises DriverAbsent, or CameraError where it does not load."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it imports pkg_resources, which says that it is old
@@ -26,9 +27,7 @@ def load_binding() -> Any:
                 'pylibfreenect2 wants pkg_resources, found none; pip install "setuptools<81"'
             ) from error
         if error.name == LIBRARY:
-            raise CameraError(
-                "wanted pylibfreenect2, found none; build libfreenect2 and pylibfreenect2"
-            ) from error
+            raise DriverAbsent(f"no {LIBRARY}") from error
         raise CameraError(f"pylibfreenect2 does not load: {error}; build it anew") from error
 
 

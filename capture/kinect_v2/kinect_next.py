@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ...errors import CameraError
-from .driver import Facts, Moment
+from .driver import DriverAbsent, Facts, Moment, windows_only
 from .factory import FactoryCalibration
 from .microsoft_sdk import MIRRORED, TICK_NS, factory_from_lens
 from .settings import KinectSettings
@@ -21,11 +21,11 @@ SERIAL_CHARACTERS = 64
 
 
 def make_driver(settings: KinectSettings) -> "KinectNext":
-    """Return the driver; raises CameraError where the library is absent."""
+    """Return the driver; raises DriverAbsent where the library is absent."""
     try:
         import_module("kinect_next")
     except ImportError as error:
-        raise CameraError(f"{error}; pip install {DISTRIBUTION}") from error
+        raise DriverAbsent(f"no {DISTRIBUTION}") from error
     return KinectNext(settings.serial)
 
 
@@ -54,7 +54,8 @@ class KinectNext:
         try:
             self._sensor = KinectSensor(streams)
         except (KinectError, OSError) as error:
-            raise CameraError(f"kinect_next cannot open the sensor: {error}") from error
+            told = "; ".join(filter(None, (str(error).rstrip("."), windows_only())))
+            raise CameraError(f"kinect_next cannot open the sensor: {told}") from error
 
     def read(self, timeout_s: float) -> Moment | None:
         """Return the next moment, or None where none came in time, or a picture of it could not be had.

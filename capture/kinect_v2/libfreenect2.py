@@ -45,7 +45,7 @@ SEPARATE = (
 
 
 def make_driver(settings: KinectSettings) -> "Libfreenect2":
-    """Return the driver; raises CameraError where the binding does not load."""
+    """Return the driver; raises DriverAbsent or CameraError where the binding does not load."""
     load_binding()
     return Libfreenect2(serial=settings.serial, pipeline=settings.pipeline)
 

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ...errors import CameraError
-from .driver import Facts, Moment
+from .driver import DriverAbsent, Facts, Moment
 from .factory import FactoryCalibration
 from .microsoft_sdk import MIRRORED, factory_from_lens
 from .pairing import Pairing
@@ -31,12 +31,14 @@ def make_driver(settings: KinectSettings) -> "PyKinect2":
 
     Raises
     ------
+    DriverAbsent
+        The fork is not installed.
     CameraError
-        The fork is not installed, or the settings name a serial number, which it cannot tell.
+        The settings name a serial number, which it cannot tell.
     """
     absent = [name for name in (LIBRARY, "comtypes") if find_spec(name) is None]
     if absent:
-        raise CameraError(f"wanted {' and '.join(absent)}, found none; pip install {LIBRARY}")
+        raise DriverAbsent(f"no {' and no '.join(absent)}")
     if settings.serial is not None:
         raise CameraError(
             "pykinect2 tells no serial number, and the SDK opens one sensor only; take serial out of the rig "

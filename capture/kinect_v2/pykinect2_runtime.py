@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ...errors import CameraError
 from ..now import monotonic_ns
 from ..streams import COLOR_1080P, KINECT_DEPTH
+from .driver import GUIDE, windows_only
 from .microsoft_sdk import TICK_NS
 from .pairing import Taken
 
@@ -82,10 +83,10 @@ def load() -> tuple[Any, Any]:
     try:
         return import_module(f"{LIBRARY}.PyKinect2024"), import_module(f"{LIBRARY}.PyKinectRuntime")
     except Exception as error:  # without Windows a SyntaxError, without the SDK an OSError
-        raise CameraError(
-            f"{LIBRARY} does not load ({type(error).__name__}: {error}); it wants Windows, comtypes and the "
-            f"Kinect for Windows SDK 2.0"
-        ) from error
+        why = windows_only() or (
+            f"{type(error).__name__}: {error}; it wants comtypes and the Kinect for Windows SDK 2.0: {GUIDE}"
+        )
+        raise CameraError(f"{LIBRARY} does not load: {why}") from error
 
 
 def start(library: Any, runtime: Any, inbox: Inbox) -> Any:

@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import asdict
 from fractions import Fraction
 
 import numpy as np
@@ -20,7 +19,7 @@ from . import gvsp
 from .a65_nodes import HEIGHT, TICK_HZ, WIDTH
 from .a65_pictures import Coding, Picture, TickClock, encode, exposure_after, exposure_ticks, picture
 from .a65_registers import DO_NOT_FRAGMENT, PACKET_SIZE, STREAM_ADDRESS, STREAM_PORT, Registers
-from .gige_counters import MAX_LISTED, StreamCounters
+from .gige_counters import StreamCounters
 from .gige_sender import PacketSender
 from .gvcp import Status
 
@@ -81,7 +80,7 @@ class Stream(threading.Thread):
     def counted(self) -> dict[str, object]:
         """Return the counters, and how many packets the system did not take."""
         with self._changed:
-            return {**asdict(self.counters), "unsendable": self._sender.unsendable}
+            return {**self.counters.table(), "unsendable": self._sender.unsendable}
 
     @property
     def clock(self) -> TickClock:
@@ -201,8 +200,8 @@ class Stream(threading.Thread):
                 self._last = picture(
                     self._film, ticks=ticks, block_id=block_id, clock=clock, scene_start_ns=scene_start_ns
                 )
-            elif len(self.counters.frozen) < MAX_LISTED:
-                self.counters.frozen.append(block_id)
+            else:
+                self.counters.add_frozen(block_id)
             block = gvsp.Block(
                 block_id,
                 encode(self._last, coding),
@@ -242,8 +241,8 @@ class Stream(threading.Thread):
             self.counters.frames += 1
             self.counters.packets += len(block) - n_lost
             self.counters.dropped += n_lost
-            if n_lost and len(self.counters.damaged) < MAX_LISTED:
-                self.counters.damaged.append(block.block_id)
+            if n_lost:
+                self.counters.add_damaged(block.block_id)
 
     def _over(self, run: int) -> bool:
         """Whether streaming has ended or begun anew since run number `run` began."""

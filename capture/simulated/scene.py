@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from ...config import StrictModel
 
+BOARD = r"^\d{1,2}x\d{1,2}x\d{1,4}(\.\d+)?mm$"
+
 
 class SceneSettings(StrictModel):
     """The `[simulated]` table of a rig file.
@@ -27,8 +29,7 @@ class SceneSettings(StrictModel):
     light: float = Field(default=1.0, ge=0.05, le=1.0)
     clock: Literal["real", "virtual"] = "real"
     fps: float = Field(default=30.0, ge=1.0, le=120.0)
-    board: str = Field(default="9x6x25mm", pattern=r"^\d{1,2}x\d{1,2}x\d{1,4}(\.\d+)?mm$")
-
+    board: str = Field(default="9x6x25mm", pattern=BOARD, examples=["9x6x25mm"])
     wire: bool = False
 
     @model_validator(mode="after")

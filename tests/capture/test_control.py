@@ -206,15 +206,18 @@ def test_a_take_that_ends_before_the_mark_is_written_says_so(loop):
     ("words", "complaint"),
     [
         (("mark", ""), "label: wanted text of 1 or more characters"),
-        (("mark", "a\nb"), "label: wanted text of the form"),
+        (("mark", "a\nb"), "label: wanted text like video 3 starts, found"),
         (("mark", "x" * 201), "label: .*at most 200"),
         (("mark", b"\xff"), "label: wanted text in UTF-8"),
-        (("mark", "x", "--source", "Ann Example"), "source: wanted text of the form .*found 'Ann Example'"),
+        (
+            ("mark", "x", "--source", "Ann Example"),
+            "source: wanted text like stimulus-pc, found 'Ann Example'",
+        ),
     ],
 )
 def test_a_label_that_is_none_is_refused_with_one_line(loop, words, complaint):
     run = mavfer(*words)
-    assert run.returncode == 1
+    assert run.returncode == 2
     assert run.stderr.count("\n") == 1
     with pytest.raises(RecordError, match=complaint):
         raise RecordError(run.stderr)

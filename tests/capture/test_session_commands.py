@@ -187,5 +187,15 @@ def test_recover_names_the_places_of_what_was_lost(make_session):
     assert run("check-session", path)[0] == 1
 
 
+def test_recover_of_whole_files_says_that_the_take_had_failed_not_that_it_fails_itself(make_session):
+    path = make_session()
+    record = read_record(path)
+    write_record(path, record.model_copy(update={"state": "failed"}))
+    code, out, _ = run("recover", path)
+    assert code == 0
+    assert out.splitlines()[-1] == f"nothing to mend; the take had failed: {path}"
+    assert read_record(path).state == "failed"
+
+
 def test_misuse_exits_2():
     assert run("check-session")[0] == 2

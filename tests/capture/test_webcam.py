@@ -11,9 +11,9 @@ import pytest
 import simplejpeg
 
 from mavfer.capture.clock import MonotonicClock
-from mavfer.capture.master import record
+from mavfer.capture.master import new_record, record
 from mavfer.capture.payload import jpeg_of
-from mavfer.capture.rig import Rig
+from mavfer.capture.rig import Rig, read_rig
 from mavfer.capture.session import open_session
 from mavfer.capture.simulated.renderer import KinectView
 from mavfer.capture.simulated.scene import SceneSettings
@@ -441,7 +441,7 @@ def test_what_is_no_webcam_is_told_in_one_line(tmp_path, network_camera, opened)
 
 
 def test_a_password_stands_in_no_message_and_no_node(network_camera, opened):
-    address = network_camera.address.replace("http://", "http://me:secret@")
+    address = network_camera.address.replace("http://", "http://me:secret@") + "?token=secret#secret"
     camera = opened(address, fps=FPS)
     assert camera.nodes()["device"] == network_camera.address
     wait_for_frames(camera)
@@ -452,6 +452,64 @@ def test_a_password_stands_in_no_message_and_no_node(network_camera, opened):
     with pytest.raises(CameraError) as refused:
         opened(address)
     assert "secret" not in f"{caught.value} {refused.value}"
+
+
+def test_settings_without_secrets_keep_all_but_them():
+    for device, shown in (
+        ("http://me:secret@cam.lab:81/video?token=secret&size=2#x", "http://cam.lab:81/video"),
+        ("rtsp://me:se@cret@192.0.2.1/live", "rtsp://192.0.2.1/live"),
+        ("http://[::1]:80/v", "http://[::1]:80/v"),
+        ("http://me:secret@[::1", "http://..."),
+        ("/dev/v4l/by-id/usb-a?b#c", "/dev/v4l/by-id/usb-a?b#c"),
+        (3, 3),
+    ):
+        settings = WebcamSettings(device=device, fps=5, controls={"focus": 30})
+        stored = settings.without_secrets()
+        assert stored == settings.model_copy(update={"device": shown})
+        assert stored.without_secrets() == stored
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "user", "complaint"),
+    [
+        (401, "text/plain", "", r"wants user and password \(HTTP 401\); put them before the host"),
+        (401, "text/plain", "me:secret@", r"\(HTTP 401\); are those in the address right\?"),
+        (403, "text/plain", "", r"refuses this user, or everybody \(HTTP 403\)"),
+        (404, "text/plain", "", r"has nothing there \(HTTP 404\); look up the path"),
+        (500, "text/plain", "", "no pictures come from this address: .* It answers HTTP 500"),
+        (200, "text/html", "", "it is that of a web page"),
+    ],
+)
+def test_a_camera_that_answers_without_pictures_says_why_and_is_sent_no_password(
+    status, kind, user, complaint
+):
+    heard = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            heard.append((self.headers.get("User-Agent", ""), self.headers.get("Authorization")))
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"no")
+
+        def log_message(self, *words):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        serving = threading.Thread(target=server.serve_forever, args=(0.02,))
+        serving.start()
+        address = f"http://{user}127.0.0.1:{server.server_port}/video?token=secret"
+        try:
+            with pytest.raises(CameraError, match=complaint) as caught:
+                WebcamCamera(WebcamSettings(device=address), clock=MonotonicClock()).open()
+        finally:
+            server.shutdown()
+            serving.join()
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert [password for who, password in heard if who.startswith("Python-urllib")] == [None]
 
 
 def test_a_size_has_two_sides():
@@ -532,3 +590,13 @@ def test_a_take_with_a_webcam_that_is_absent_leaves_nothing(tmp_path):
     with pytest.raises(RecordError, match=r"recorder 'cam'.*webcam 201"):
         record(tmp_path / "take", rig=rig, subject="S01", seconds=1)
     assert not (tmp_path / "take").exists()
+
+
+def test_a_session_says_nothing_of_a_network_cameras_password(tmp_path):
+    rig = tmp_path / "rig.toml"
+    address = "http://anna:s3cret@127.0.0.1:8090/video?token=abc"
+    rig.write_text(f'[recorders.cam]\ncamera = "webcam"\nwebcam = {{ device = "{address}" }}\n')
+    kept = new_record(tmp_path / "S01", rig=read_rig(rig), subject="S01", seconds=1).model_dump_json()
+    assert "127.0.0.1:8090/video" in kept
+    assert "s3cret" not in kept
+    assert "abc" not in kept

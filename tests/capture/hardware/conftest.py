@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ class Film:
     back : frames whose device time goes back by 5 ms
     slow_from : from this frame on two periods pass between frames, and a notice says so if `tells`
     held : frames whose picture is the one before;  flagged : of them, those that say so
+    reads_clock : whether its clock is read beside the host's
     on_frame : is called with each number, on the grabbing thread
     """
 
@@ -47,6 +49,7 @@ class Film:
     held: frozenset[int] = frozenset()
     flagged: frozenset[int] = frozenset()
     tells: bool = True
+    reads_clock: bool = True
     error: Exception | None = None
     on_frame: Callable[[int], object] = lambda _: None
     told: dict[str, Any] = field(default_factory=lambda: {"serial": "T-1"})
@@ -109,7 +112,7 @@ class Film:
             seen = n - 1 if n in self.held else n
             return (Frame(self.spec.stream, self._picture(seen), device_ns, host_ns, n, flags=flags),)
 
-        return Capture(n, device_ns, host_ns, retrieve, flags, 2_000_000)
+        return Capture(n, device_ns, host_ns, retrieve, flags, transport_ns=2_000_000)
 
     def _picture(self, n: int) -> np.ndarray:
         if self.pixels is not None:
@@ -134,7 +137,7 @@ class Film:
 
     def clock_readings(self) -> tuple[ClockReading, ...]:
         found, self._readings = tuple(self._readings), []
-        return found
+        return found if self.reads_clock else ()
 
     def close(self) -> None:
         pass
@@ -201,14 +204,21 @@ def checked(tmp_path) -> Callable[..., Checked]:
     """Return a function that runs the checklist on one camera of a kind."""
 
     def run(
-        camera: Any, *, kind: str = "simulated_a65", person: Any = None, seconds: float = 1.0, **more: Any
+        camera: Any,
+        *,
+        kind: str = "simulated_a65",
+        settings: dict[str, Any] | None = None,
+        person: Any = None,
+        seconds: float = 1.0,
+        out: Path = tmp_path / "out",
+        **more: Any,
     ):
-        rig = Rig.model_validate({"recorders": {"cam": {"camera": kind}}})
+        rig = Rig.model_validate({"recorders": {"cam": {"camera": kind, **(settings or {})}}})
         told: list[Finding] = []
         found = check_hardware(
             rig,
             ("cam",),
-            tmp_path / "out",
+            out,
             person=person or Nobody(),
             patience=Patience(stream_s=seconds, person_s=10.0, countdown_s=0.0),
             tell=lambda _, one: told.append(one),

@@ -1,12 +1,16 @@
 """A camera that lies is found out, whatever it lies about; the report is written whatever happens."""
 
+import io
 import json
 import signal
+import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mavfer.capture.hardware.names import Names
+from mavfer.capture.hardware.person import AtTerminal
 from mavfer.errors import CameraError, OutputError
 
 
@@ -38,6 +42,45 @@ def test_a_clock_of_known_drift_is_measured_within_what_is_said_of_it(checked, f
     assert found["drift"].verdict == "failed"  # more than any quartz: it does not count nanoseconds
     read = found["clock_readings"].measured
     assert read["n_readings"] > 10
+
+
+def test_a_drift_that_a_short_watch_cannot_tell_wants_a_longer_one(checked, film):
+    found = checked(film(fps=20, reads_clock=False), seconds=1)
+    assert found["drift"].verdict == "doubtful"
+    assert found["drift"].found.endswith("; watch longer, --seconds 60")
+
+
+def test_what_a_network_camera_never_has_is_no_doubt(checked, film, color):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"http://127.0.0.1:{free.getsockname()[1]}/video"
+    camera = film(fps=100, spec=color, reads_clock=False, told={"frame_time": "arrival"})
+    found = checked(camera, kind="webcam", settings={"webcam": {"device": address}})
+    keys = {one.key for one in found.check.findings}
+    assert not {"drift", "delay", "clock_readings"} & keys  # no clock of a device behind it
+    one = found["second_program"]  # which finds nobody at the address, while our stream goes on
+    assert one.measured["opened"] is False
+    assert one.verdict == "ok", one
+
+
+def test_a_person_is_shown_where_a_picture_lies_whatever_folder_was_named(
+    checked, film, scripted, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    person = scripted({"RIGHT hand": bool}, answer="yes")
+    checked(film(fps=100), person=person, out=Path("relative"))
+    (line,) = [line for line in person.heard if "look at" in line]
+    assert Path(line.partition("look at ")[2]).is_absolute()
+
+
+def test_an_answer_that_is_none_is_said_to_be_none(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("\nmaybe\ny\nwarm\n35,5\n"))
+    person = AtTerminal()
+    assert person.ask("Is it?") == "yes"
+    told = capsys.readouterr().err
+    assert told.count("Is it?") == 3
+    assert told.count("say y, n or s") == 2
+    assert person.number("How warm?") == 35.5
+    assert capsys.readouterr().err.count("say a number") == 1
 
 
 def ids_of(found) -> list[int]:
@@ -80,8 +123,17 @@ def test_a_camera_that_does_not_open_leaves_a_report_that_says_why(checked, film
     found = checked(film(error=CameraError("the camera is in use by another program; close it: T-1")))
     assert found["open"].verdict == "failed"
     assert found["open"].found == "the camera is in use by another program; close it: T-1"
-    assert {one.verdict for one in found.told[1:]} == {"not done"}
+    rest = found.check.findings[1:]
+    assert {(one.verdict, one.found) for one in rest} == {("not done", "the camera did not open")}
+    assert [one.title for one in found.told[1:]] == [f"{len(rest)} more steps"]  # one line for all
     assert (found.folder / "report.html").is_file()
+
+
+def test_a_webcam_that_does_not_open_is_asked_for_no_temperature(checked, film):
+    found = checked(film(error=CameraError("there is none")), kind="webcam")
+    keys = {one.key for one in found.check.findings}
+    assert {"open", "rate", "drift", "mirror", "unplug"} <= keys
+    assert not {"temperature", "hand", "black_body", "depth", "nuc", "clock_readings"} & keys
 
 
 def test_a_drivers_surprise_is_a_verdict_and_the_steps_after_it_still_run(checked, film):

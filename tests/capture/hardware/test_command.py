@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mavfer.__main__ import command_line
-from mavfer.errors import ConfigError
+from mavfer.errors import ConfigError, UsageError
 
 WAIT_S = 200
 BOTH = '[recorders.kinect]\ncamera = "simulated_kinect"\n[recorders.thermal]\ncamera = "simulated_a65"\n'
@@ -120,17 +120,36 @@ def run(*given):
     return result.exit_code, result.exception
 
 
+def run_whole(*given):
+    result = CliRunner().invoke(
+        command_line("rig"), ["rig", "check", *map(str, given)], env={"COLUMNS": "200"}
+    )
+    return result.exit_code, result.stdout, result.stderr
+
+
 def test_misuse_is_told_apart_from_failure(tmp_path):
     rig = write_rig(tmp_path)
     assert run(rig, "--hardware")[0] == 2
-    assert run(rig, "--out", tmp_path / "out")[0] == 2
+    for only in (
+        ("--out", tmp_path / "out"),
+        ("--unattended",),
+        ("--no-pictures",),
+        ("--overwrite",),
+        ("--recorder", "kinect"),
+        ("--seconds", 60),
+        ("--countdown", 5),
+        ("--patience", 60),
+    ):
+        code, _, told = run_whole(rig, *only)
+        assert (code, told.count("means something with --hardware only")) == (2, 1), only
+    for only in (("--json",), ("--wait", 10), ("--folder", tmp_path)):
+        assert run(rig, "--hardware", "--out", tmp_path / "out", *only)[0] == 2, only
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
     ("text", "more", "complaint"),
     [
-        (BOTH, ("--recorder", "cam"), "--recorder wants one of .* kinect, thermal, found 'cam'"),
         (BOTH + '[simulated]\nclock = "virtual"\n', (), "wanted a rig in real time"),
         (
             'keys = "keys"\n[master]\n[recorders.far]\nhost = "192.0.2.1"\ncamera = "simulated_a65"\n',
@@ -143,9 +162,16 @@ def test_what_cannot_be_checked_here_is_refused_in_one_line(tmp_path, text, more
     code, told = run(write_rig(tmp_path, text), "--hardware", "--out", tmp_path / "out", *more)
     assert code == 1
     assert isinstance(told, ConfigError)
+    assert not isinstance(told, UsageError)
     assert re.search(complaint, str(told))
     assert "\n" not in str(told)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_recorder_that_the_rig_does_not_have_is_misuse(tmp_path):
+    _, told = run(write_rig(tmp_path), "--hardware", "--out", tmp_path / "out", "--recorder", "nope")
+    assert isinstance(told, UsageError)
+    assert "--recorder wants one of the rig's recorders kinect, thermal, found 'nope'" in str(told)
 
 
 def test_rig_check_names_the_producer_that_is_missing(tmp_path):

