@@ -8,7 +8,8 @@ from .clock import Clock, MonotonicClock, SkewedClock, VirtualClock
 from .flir_settings import FlirSettings
 from .kinect_v2.settings import KinectSettings
 from .now import monotonic_ns
-from .rig import RecorderSettings, Rig
+from .recorder_settings import RecorderSettings
+from .rig import Rig
 from .streams import Frame, StreamSpec
 from .webcam_settings import WebcamSettings
 

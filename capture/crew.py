@@ -21,7 +21,8 @@ from .messages import Beat, Heard, Hello, Report, parse_body
 from .now import monotonic_ns
 from .orders import LISTEN_S, RETRY_S, Orders
 from .preview import preview_of_message
-from .rig import LOOPBACK, Rig
+from .recorder_settings import LOOPBACK
+from .rig import Rig
 from .status import SILENT_S, RecorderStatus, TakeStatus, with_shared_disks
 
 ENDING_S = 30.0

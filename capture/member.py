@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from .messages import Beat, Hello
-from .rig import RecorderSettings, Rig
+from .recorder_settings import RecorderSettings
+from .rig import Rig
 from .status import RecorderStatus
 
 QUIT_TIMEOUT_S = 5.0

@@ -16,7 +16,8 @@ from .drain import CAMERA_HUNG_S, GIVEN_UP, Counters, Drain
 from .now import monotonic_ns
 from .payload import CLOCK_READINGS, DOCUMENTS, EVENTS
 from .plan_clock import PlanClock, Stamps
-from .rig import RecorderSettings, Rig
+from .recorder_settings import RecorderSettings
+from .rig import Rig
 from .sensor import Sensor
 from .session_writer import SessionWriter
 from .trigger import Plan

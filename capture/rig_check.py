@@ -12,7 +12,8 @@ from .gentl.build import CTI_NAME
 from .hardware.machine import is_here
 from .master import require_idle
 from .producers import find_producers
-from .rig import RecorderSettings, Rig
+from .recorder_settings import RecorderSettings
+from .rig import Rig
 from .status import CLOCK_RESIDUAL_MS, RecorderStatus
 from .take_opening import open_cameras
 

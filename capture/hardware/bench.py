@@ -18,7 +18,8 @@ from ..camera import Camera, ClockReading
 from ..cameras import make_camera, make_clock
 from ..clock import Clock
 from ..export.images import png_of, write_table
-from ..rig import RecorderSettings, Rig
+from ..recorder_settings import RecorderSettings
+from ..rig import Rig
 from ..streams import Frame
 from ..webcam_device import is_address
 from .machine import cpu_s

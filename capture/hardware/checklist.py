@@ -14,12 +14,13 @@ from ...output import new_folder, require_folder_free
 from ..cameras import make_camera
 from ..rig import Rig
 from .bench import Bench, MakeCamera, Patience
+from .found import CameraCheck, HardwareCheck
 from .machine import machine_facts, recorders_here
 from .names import Names
 from .person import Person
 from .person_steps import ASKING
 from .picture_steps import LOOKING
-from .record import RECORD_NAME, CameraCheck, HardwareCheck, write_record
+from .record import RECORD_NAME, write_record
 from .sharing_steps import CLOSING, OPENING, SHARING
 from .steps import INTERRUPTED, Finding, Outcome, Step, finding, look
 from .stopping import Stopping

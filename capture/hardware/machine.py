@@ -7,7 +7,8 @@ import socket
 import time
 from typing import Any
 
-from ..rig import RecorderSettings, Rig
+from ..recorder_settings import RecorderSettings
+from ..rig import Rig
 from ..software import software_versions
 
 MUCH_BUFFER = 256 * 2**20

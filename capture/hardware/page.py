@@ -16,7 +16,7 @@ from .stamps import drift_of
 from .steps import VERDICTS, Finding, Verdict, signed
 
 if TYPE_CHECKING:
-    from .record import CameraCheck, HardwareCheck
+    from .found import CameraCheck, HardwareCheck
 
 TONES = {"ok": "good", "doubtful": "doubt", "failed": "bad", "not done": "none"}
 COUNTED = {"failed": "failed", "doubtful": "doubtful", "not done": "not done", "ok": "as expected"}

@@ -1,78 +1,22 @@
-"""What the checklist found, as values, and as the folder that can be sent: report.json and report.html."""
+"""What the checklist found, as the folder that can be sent: report.json and report.html."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .bench import Shown
-from .stamps import Stamps
-from .steps import Finding
-from .watch import Event
+from .found import HardwareCheck
 
 SCHEMA = 1
 RECORD_NAME, REPORT_NAME = "report.json", "report.html"
 
 
-@dataclass(frozen=True, slots=True)
-class CameraCheck:
-    """What was found of one camera.
-
-    Attributes
-    ----------
-    name : of its recorder
-    camera : its kind, such as "flir_a65"
-    simulated : whether no real sensor stands behind it
-    findings : in the order of the steps
-    streamed_s : how long it was watched while nobody touched it
-    fps : announced; nan where it did not open
-    stamps : of the frames of that time
-    nodes : the camera's settings
-    events, health : while it was open; seconds since the first step
-    shown : pictures for the report
-    """
-
-    name: str
-    camera: str
-    simulated: bool
-    findings: tuple[Finding, ...]
-    streamed_s: float
-    fps: float
-    stamps: Stamps
-    nodes: dict[str, Any]
-    events: tuple[Event, ...]
-    health: tuple[tuple[float, dict[str, float]], ...]
-    shown: tuple[Shown, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HardwareCheck:
-    """What was found of the cameras of this machine.
-
-    Attributes
-    ----------
-    began_utc : ISO 8601, in whole minutes
-    interrupted : whether Ctrl-C ended it before its last step
-    machine : see `machine_facts`
-    """
-
-    began_utc: str
-    interrupted: bool
-    machine: dict[str, Any]
-    cameras: tuple[CameraCheck, ...]
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """All of them."""
-        return tuple(one for camera in self.cameras for one in camera.findings)
-
-
 def write_record(found: HardwareCheck, folder: Path) -> None:
     """Write report.json and report.html."""
-    from .page import write_page
+    from .page import write_page  # what draws plots is loaded when there is something to draw
 
     (folder / RECORD_NAME).write_text(
         json.dumps(_table(found, folder), indent=1, ensure_ascii=False, allow_nan=False) + "\n",

@@ -1,7 +1,8 @@
 import pytest
 
 from mavfer.capture.flir_settings import FlirSettings
-from mavfer.capture.rig import RecorderSettings, Rig, read_rig, simulated_rig_file
+from mavfer.capture.recorder_settings import RecorderSettings
+from mavfer.capture.rig import Rig, read_rig, simulated_rig_file
 from mavfer.errors import ConfigError
 
 

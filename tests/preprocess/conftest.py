@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from mavfer.annotate.trace import Trace, write_trace
 from mavfer.calibrate.calibration import Calibration, write_calibration
 from mavfer.capture.master import record
-from mavfer.capture.rig import RecorderSettings, Rig
+from mavfer.capture.recorder_settings import RecorderSettings
+from mavfer.capture.rig import Rig
 from mavfer.capture.session import open_session
 from mavfer.capture.simulated.rig import simulated_rig
 from mavfer.capture.simulated.scene import SceneSettings

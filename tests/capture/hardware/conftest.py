@@ -13,8 +13,8 @@ import pytest
 from mavfer.capture.camera import Capture, ClockReading
 from mavfer.capture.hardware.bench import Patience
 from mavfer.capture.hardware.checklist import check_hardware
+from mavfer.capture.hardware.found import HardwareCheck
 from mavfer.capture.hardware.person import Answer, Nobody
-from mavfer.capture.hardware.record import HardwareCheck
 from mavfer.capture.hardware.steps import Finding
 from mavfer.capture.now import monotonic_ns
 from mavfer.capture.rig import Rig
