@@ -219,6 +219,8 @@ class Recorder:
                 camera.close()
                 raise
             self._sensor, self._sensor_key = sensor, key
+        if self._sensor.gone:
+            raise RecordError(self._sensor.gone)
         self._discard()  # of a master that died before it started the take
         self._rig, self._state, self._take = rig, "open", None
         self._sensor.rest()

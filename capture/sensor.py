@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from ..errors import CameraError, MavferError
+from ..errors import CameraError, CameraGone, MavferError
 from .camera import Camera
 from .clock import Clock
 from .payload import Color, encode
@@ -39,6 +39,8 @@ class Sensor:
         self.camera = camera
         self.complaint = ""
         """What went wrong while it rested, or ""."""
+        self.gone = ""
+        """Why there is no camera at the moment, as far as it was seen at rest, or ""."""
         self.sizes: dict[str, list[int]] = {spec.stream: [] for spec in camera.specs}
         """Bytes of the frames that were measured, by stream."""
         self.previewer = None if send_preview is None else Previewer(send_preview, camera.specs)
@@ -110,7 +112,7 @@ class Sensor:
         while not self._roused.is_set():
             try:
                 capture = self.camera.grab(GRAB_TIMEOUT_S)
-                self.complaint = ""
+                self.complaint = self.gone = ""
                 self._grabbed_at_s = time.monotonic()
                 now_ns = self._clock.now_ns()
                 if self.previewer is not None and now_ns - shown_ns >= PREVIEW_EVERY_S * 1e9:
@@ -118,6 +120,7 @@ class Sensor:
                     self.previewer.offer(capture.retrieve())
             except MavferError as error:
                 self.complaint = str(error)
+                self.gone = str(error) if isinstance(error, CameraGone) else ""
                 self._roused.wait(0.5)  # a video that has ended begins anew; a camera may come back
                 self._start()
             except Exception as error:  # a driver's surprise must be told, and must not end the recorder
