@@ -97,7 +97,7 @@ class Sensor:
         assert self.library.stand_in_wait_taken(WAIT_MS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def binding(request: pytest.FixtureRequest) -> Iterator[ctypes.CDLL]:
     """Return the stand-in's library, with the binding importable."""
     path = Path(__file__).parent / "freenect2" / "build.py"
@@ -115,7 +115,7 @@ def binding(request: pytest.FixtureRequest) -> Iterator[ctypes.CDLL]:
             pytest.fail(why)
         pytest.skip(why)
     paths = [str(path) for path in built.paths]
-    sys.path += paths
+    sys.path += paths  # until the last test here: other tests, and their children, want other modules
     yield ctypes.CDLL(str(built.library))
     sys.path[:] = [path for path in sys.path if path not in paths]
 

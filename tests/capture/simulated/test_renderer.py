@@ -77,8 +77,9 @@ def test_two_processes_agree_to_the_last_bit(thermal):
     queue = spawn.Queue()
     process = spawn.Process(target=_digest, args=(queue,))
     process.start()
-    theirs = queue.get(timeout=200)
-    process.join()
+    process.join(200)
+    assert process.exitcode == 0
+    theirs = queue.get(timeout=10)
     assert theirs == hashlib.sha256(thermal("S01").thermal(3.0, 7).tobytes()).hexdigest()
 
 

@@ -5,6 +5,7 @@ beside it. Nothing is installed into the environment of the tests.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ def build(cache: Path) -> Built:
     _pip("--target", tools, *TOOLS)
     from_source = ("--no-build-isolation", "--no-binary", ":all:", "--no-cache-dir")  # each finds its library
     _pip(*from_source, "--target", site, BINDING, tools=tools, prefix=prefix)
+    shutil.rmtree(site / "tests", ignore_errors=True)  # a package would hide our folder of the name
     done.touch()
     return built
 
