@@ -219,8 +219,6 @@ class Recorder:
                 camera.close()
                 raise
             self._sensor, self._sensor_key = sensor, key
-        if self._sensor.gone:
-            raise RecordError(self._sensor.gone)
         self._discard()  # of a master that died before it started the take
         self._rig, self._state, self._take = rig, "open", None
         self._sensor.rest()
@@ -259,6 +257,8 @@ class Recorder:
         """Make the take's files."""
         if self._sensor is None:
             raise RecordError("wanted an open camera to arm, found none")
+        if self._sensor.gone:  # it goes on being looked for, and may be there for the next try
+            raise RecordError(self._sensor.gone)
         if self._take is not None and not self._take.finished:
             return {}
         self._stop_sending("a take is recorded, which comes first")

@@ -162,8 +162,10 @@ def _placed(name: str, settings: RecorderSettings, rig_path: Path) -> RecorderSe
         changes["path"] = file
     if settings.replay is not None:
         folder = _absolute(settings.replay.session, f"recorders.{name}.replay.session", rig_path)
+        from .session_writer import recorder_files
+
         recorder = settings.replay.recorder
-        if recorder is None and (folder / f"{name}.0000.mcap").is_file():
+        if recorder is None and recorder_files(folder, name):
             recorder = name
         if settings.spawned and not folder.is_dir():
             raise ConfigError(

@@ -3,12 +3,15 @@
 import threading
 
 import numpy as np
+import pytest
 
 from mavfer.capture.camera import Capture
 from mavfer.capture.clock import MonotonicClock
+from mavfer.capture.recorder import Recorder
+from mavfer.capture.rig import Rig
 from mavfer.capture.sensor import Sensor
 from mavfer.capture.streams import Frame, Stream, StreamSpec
-from mavfer.errors import CameraGone
+from mavfer.errors import CameraGone, RecordError
 
 DEPTH = StreamSpec(Stream.DEPTH, (4, 5), "uint16", "mm")
 WAIT_S = 20.0
@@ -60,3 +63,25 @@ def test_a_camera_that_is_gone_at_rest_is_known_to_be_gone_until_it_is_back():
         assert sensor.gone == sensor.complaint == ""
     finally:
         sensor.close()
+
+
+def test_no_take_is_armed_while_the_camera_is_gone_and_one_is_when_it_is_back(tmp_path):
+    rig = Rig.model_validate({"recorders": {"kinect": {"camera": "simulated_kinect"}}})
+    recorder = Recorder("kinect", rig=rig, master="tcp://127.0.0.1:1", stays=True, folder=tmp_path)
+    camera = Unplugged()
+    sensor = Sensor(camera, clock=MonotonicClock(), color="jpeg", send_preview=lambda _head, _jpeg: None)
+    recorder._sensor = sensor
+    try:
+        sensor.rest()
+        seen_twice(camera.missed)
+        assert not sensor.hangs()  # looked at as a take's opening does, which may end the rest
+        sensor.rest()
+        with pytest.raises(RecordError, match="the camera is unplugged"):
+            recorder._arm({"session": "S01"})
+        assert list(tmp_path.iterdir()) == []
+        camera.plugged_in.set()
+        seen_twice(camera.grabbed)
+        recorder._arm({"session": "S01"})
+        assert (tmp_path / "S01" / "kinect.0000.mcap").exists()
+    finally:
+        recorder._close()
