@@ -1,7 +1,8 @@
-"""The calibration: the solved geometry of a rig, and the one TOML file that holds it.
+"""The calibration: the solved geometry of a rig, what it was solved from, and how well that determines it.
 
-Nothing is solved here (`solve.py`) and no pixel is moved (`warp.py`). Depth and infrared come from one
-sensor, so they share the camera `depth`. The reference frame of the rig is the color camera's.
+Nothing is solved here (`solve.py`), no pixel is moved (`warp.py`), and no file is known
+(`calibration_file.py`). Depth and infrared come from one sensor, so they share the camera `depth`. The
+reference frame of the rig is the color camera's.
 """
 
 from __future__ import annotations
@@ -9,24 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import tomlkit
-from pydantic import Field, FiniteFloat
+from numpy.typing import NDArray
 
 from ..capture.geometry import Intrinsics, RigidTransform
 from ..capture.streams import Stream
-from ..config import StrictModel, read_toml
-from ..errors import CalibrationError, ConfigError
-from ..output import new_file
+from ..errors import CalibrationError
 
-SCHEMA_VERSION = 1
-HEADER = (
-    "A mavfer calibration: the solved geometry of one rig. Lengths in mm, pixel centers at integers,",
-    "distortion = [k1, k2, p1, p2, k3] (OpenCV's order), xyz_color = rotation @ xyz_depth + translation_mm,",
-    "true depth = measured depth + depth_shift_mm. The camera `depth` is also the infrared camera.",
-)
+Float = NDArray[np.float64]
+DISTORTION_MODEL = "Brown-Conrady: k1, k2, p1, p2, k3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +31,11 @@ class ViewResidual:
     view : str, the name of the view, such as "12.400 s"
     camera : "color", "depth" or "thermal"
     rms_px : float, root mean square distance of found and predicted corners, pixels
-    n_corners : int
+    n_corners : int, how many were seen
     used : bool, False for an outlier that was left out of the solution
+    reason : str, why it was left out; empty if it was not
+    corners_px : (N, 2) float64 in the order of the board's points, NaN for one that was not seen; None where
+        it is not known (files of schema 1, imported calibrations)
     """
 
     view: str
@@ -47,6 +43,8 @@ class ViewResidual:
     rms_px: float
     n_corners: int
     used: bool = True
+    reason: str = ""
+    corners_px: Float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +56,19 @@ class Calibration:
     rig : str, name of the rig that was calibrated
     color, depth, thermal : Intrinsics; thermal is None for a rig without a thermal camera
     color_from_depth, thermal_from_color : RigidTransform, millimetres
-    depth_shift_mm : float, added to every depth reading to get the true depth (iai_kinect2's convention)
-    mirrored : bool, True if the Kinect's pictures are mirrored left to right (libfreenect2 hands them out so)
+    depth_shift_mm, depth_scale : float, true depth = depth_scale * reading + depth_shift_mm
     residuals : one per view and camera, in the order of time
     coverage : share [0, 1] of each camera's picture cells in which corners were seen
     rms_px : root mean square residual of each camera over the used views
+    uncertainty : standard deviations, by table and parameter: "color", "depth", "thermal" (fx, fy, cx, cy in
+        pixels, k1, k2, p1, p2, k3), "color_from_depth", "thermal_from_color" (rx_deg, ry_deg, rz_deg of a
+        rotation after the stated one, tx_mm, ty_mm, tz_mm), "depth" also depth_shift_mm and depth_scale, and
+        "face_at_1m" (depth_px: a depth reading placed in color; thermal_px: a color point placed in thermal)
+    color_from_board : where the board stood in each view, by the view's name
+    board : str, as `Board.parse` reads it; empty if no board was used
+    method : str, how it came to be, such as "solved from boards" or "imported from iai_kinect2"
+    sources : str, what it was made from: the ids of sessions, or names of files
+    remarks : what a reader must know besides
     created_utc : str, ISO 8601, when the board was recorded
     software : str, what solved it
     """
@@ -74,10 +80,16 @@ class Calibration:
     color_from_depth: RigidTransform
     thermal_from_color: RigidTransform | None
     depth_shift_mm: float
-    mirrored: bool = False
+    depth_scale: float = 1.0
     residuals: tuple[ViewResidual, ...] = ()
     coverage: Mapping[str, float] = field(default_factory=dict)
     rms_px: Mapping[str, float] = field(default_factory=dict)
+    uncertainty: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    color_from_board: Mapping[str, RigidTransform] = field(default_factory=dict)
+    board: str = ""
+    method: str = "solved from boards"
+    sources: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     created_utc: str = ""
     software: str = ""
 
@@ -132,173 +144,3 @@ def require_rig(calibration: Calibration, session_rig: str, path: Path) -> None:
             f"wanted a calibration of the session's rig {session_rig!r}, found one of {calibration.rig!r}; "
             f"record a board session with that rig and run `mavfer calibrate`: {path}"
         )
-
-
-class _Camera(StrictModel):
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    fx: FiniteFloat = Field(gt=0)
-    fy: FiniteFloat = Field(gt=0)
-    cx: FiniteFloat
-    cy: FiniteFloat
-    distortion: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
-
-
-class _Cameras(StrictModel):
-    color: _Camera
-    depth: _Camera
-    thermal: _Camera | None = None
-
-
-_Row = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
-
-
-class _Transform(StrictModel):
-    rotation: tuple[_Row, _Row, _Row]
-    translation_mm: _Row
-
-
-class _View(StrictModel):
-    view: str
-    camera: Literal["color", "depth", "thermal"]
-    rms_px: FiniteFloat = Field(ge=0)
-    n_corners: int = Field(ge=0)
-    used: bool = True
-
-
-class _File(StrictModel):
-    kind: Literal["calibration"]
-    schema_version: int
-    rig: str
-    created_utc: str
-    software: str
-    mirrored: bool
-    depth_shift_mm: FiniteFloat
-    rms_px: dict[str, FiniteFloat]
-    coverage: dict[str, FiniteFloat]
-    camera: _Cameras
-    color_from_depth: _Transform
-    thermal_from_color: _Transform | None = None
-    views: tuple[_View, ...] = ()
-
-
-class _Kind(StrictModel, extra="ignore"):
-    kind: str = ""
-    schema_version: int = 0
-
-
-def read_calibration(path: Path) -> Calibration:
-    """Return the calibration in the TOML file at `path`.
-
-    Raises
-    ------
-    CalibrationError
-        The file is missing, is no calibration, has another schema version, or holds values that no
-        camera or rotation can have.
-    """
-    if not path.is_file():
-        raise CalibrationError(
-            f"wanted a calibration file, found {'a folder' if path.is_dir() else 'nothing'}; "
-            f"`mavfer calibrate BOARD_SESSION --out FILE` makes one: {path}"
-        )
-    try:
-        head = read_toml(path, _Kind)
-        if head.kind != "calibration":
-            raise CalibrationError(
-                f"wanted a calibration (kind = 'calibration'), found kind = {head.kind!r}; "
-                f"`mavfer calibrate` makes one: {path}"
-            )
-        if head.schema_version != SCHEMA_VERSION:
-            raise CalibrationError(
-                f"wanted a calibration of schema {SCHEMA_VERSION}, found schema {head.schema_version}; "
-                f"solve it again with this mavfer: {path}"
-            )
-        file = read_toml(path, _File)
-    except ConfigError as error:
-        raise CalibrationError(f"wanted a calibration: {error}") from error
-    try:
-        return _calibration_from_file(file)
-    except CalibrationError as error:
-        raise CalibrationError(f"{error}; solve it again with `mavfer calibrate`: {path}") from error
-
-
-def write_calibration(path: Path, calibration: Calibration, *, overwrite: bool = False) -> None:
-    """Write `calibration` as TOML; numbers keep every digit, so that reading gives the same geometry back.
-
-    Raises
-    ------
-    OutputError
-        `path` exists and `overwrite` is False, or cannot be written.
-    """
-    document = tomlkit.document()
-    for line in HEADER:
-        document.add(tomlkit.comment(line))
-    for key, value in _file_from_calibration(calibration).items():
-        document.add(key, value)
-    with new_file(path, overwrite=overwrite) as temporary:
-        temporary.write_text(tomlkit.dumps(document), encoding="utf-8")
-
-
-def _calibration_from_file(file: _File) -> Calibration:
-    def intrinsics(camera: _Camera) -> Intrinsics:
-        return Intrinsics(**camera.model_dump())
-
-    def transform(table: _Transform) -> RigidTransform:
-        return RigidTransform(np.array(table.rotation), np.array(table.translation_mm))
-
-    thermal, thermal_from_color = file.camera.thermal, file.thermal_from_color
-    return Calibration(
-        rig=file.rig,
-        color=intrinsics(file.camera.color),
-        depth=intrinsics(file.camera.depth),
-        thermal=None if thermal is None else intrinsics(thermal),
-        color_from_depth=transform(file.color_from_depth),
-        thermal_from_color=None if thermal_from_color is None else transform(thermal_from_color),
-        depth_shift_mm=file.depth_shift_mm,
-        mirrored=file.mirrored,
-        residuals=tuple(ViewResidual(**view.model_dump()) for view in file.views),
-        coverage=file.coverage,
-        rms_px=file.rms_px,
-        created_utc=file.created_utc,
-        software=file.software,
-    )
-
-
-def _file_from_calibration(calibration: Calibration) -> dict[str, object]:
-    """Return the tables of the file, in the order a reader wants them."""
-    table: dict[str, object] = {
-        "kind": "calibration",
-        "schema_version": SCHEMA_VERSION,
-        "rig": calibration.rig,
-        "created_utc": calibration.created_utc,
-        "software": calibration.software,
-        "mirrored": calibration.mirrored,
-        "depth_shift_mm": float(calibration.depth_shift_mm),
-        "rms_px": {name: float(value) for name, value in calibration.rms_px.items()},
-        "coverage": {name: float(value) for name, value in calibration.coverage.items()},
-        "camera": {name: _camera_table(camera) for name, camera in calibration.cameras.items()},
-        "color_from_depth": _transform_table(calibration.color_from_depth),
-    }
-    if calibration.thermal_from_color is not None:
-        table["thermal_from_color"] = _transform_table(calibration.thermal_from_color)
-    views = tomlkit.aot()
-    for view in calibration.residuals:
-        row = {"view": view.view, "camera": view.camera, "rms_px": float(view.rms_px)}
-        views.append(tomlkit.item({**row, "n_corners": int(view.n_corners), "used": bool(view.used)}))
-    if calibration.residuals:
-        table["views"] = views
-    return table
-
-
-def _camera_table(camera: Intrinsics) -> dict[str, object]:
-    size = {"width": int(camera.width), "height": int(camera.height)}
-    focal = {name: float(getattr(camera, name)) for name in ("fx", "fy", "cx", "cy")}
-    return {**size, **focal, "distortion": [float(value) for value in camera.distortion]}
-
-
-def _transform_table(transform: RigidTransform) -> dict[str, object]:
-    rotation = tomlkit.array()
-    for row in transform.rotation:
-        rotation.append([float(value) for value in row])
-    rotation.multiline(True)
-    return {"rotation": rotation, "translation_mm": [float(value) for value in transform.translation_mm]}

@@ -19,12 +19,12 @@ def calibrate(
     Exits 1, and writes nothing, where the board was not seen often enough, near and far, tilted, and over
     the whole picture of every camera.
     """
+    from ..capture.board import Board
     from ..capture.session import open_session
     from ..errors import OutputError
     from ..output import require_free
     from ..progress import bar
-    from .board import Board
-    from .calibration import write_calibration
+    from .calibration_file import write_calibration
     from .gates import calibration_warnings
     from .solve import calibrate_session
 
@@ -34,8 +34,8 @@ def calibrate(
         raise OutputError(f"wanted a file name, found a folder: {out}")
     if shown.symmetric:
         _complain(
-            f"a board of {shown.columns} x {shown.rows} corners looks the same upside down; hold it upright, "
-            "or better use one of odd x even corners, such as 9x6"
+            f"the board {shown} looks the same upside down; hold it upright, or better "
+            " use one of odd x even corners, such as 9x6"
         )
     recorded = open_session(session)
     with bar("finding corners") as on_progress:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
+from ..capture.board import Board
 from ..capture.session import Session
 from ..capture.streams import Stream
 from ..errors import CalibrationError
-from .board import Board
 from .calibration import Calibration, ViewResidual, camera_name
 from .depth_shift import depth_shift_mm
 from .gates import coverage, face_errors_px, require_agreement, require_determined

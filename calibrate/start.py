@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..capture.board import Board
 from ..capture.geometry import Intrinsics, RigidTransform
 from ..errors import CalibrationError
-from .board import Board
 from .refine import REFERENCE, RigGeometry
 from .views import BoardView
 

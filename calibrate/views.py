@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..capture.board import Board
 from ..capture.session import Session
 from ..capture.streams import Stream
 from ..capture.synchronize import synchronize
 from ..errors import CalibrationError
-from .board import Board, find_corners, refine_corners
 from .calibration import camera_name
+from .detect import find_corners, refine_corners
 
 Float = NDArray[np.float64]
 STREAMS = (Stream.INFRARED, Stream.THERMAL, Stream.COLOR)  # the cheapest first
@@ -75,7 +76,7 @@ def find_views(
         on_progress(len(ticks), len(ticks))
     if not views:
         raise CalibrationError(
-            f"wanted a board of {board.columns} x {board.rows} inner corners standing still; of {len(ticks)} "
+            f"wanted the board {board} standing still; of {len(ticks)} "
             f"moments {n_moving} show it moving and the others do not show it; check --board, and hold the "
             f"board still for a second at each place: {session.path}"
         )

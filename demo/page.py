@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..annotate.trace import DIMENSIONS, read_traces
-from ..calibrate.board import Board
 from ..calibrate.calibration import Calibration
+from ..capture.board import Board
 from ..capture.simulated.truth import read_truth, truth_path
 from ..capture.synchronize import SyncReport
 from ..model.attention import attention_maps

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..calibrate.board import Board, find_corners
 from ..calibrate.calibration import Calibration
+from ..calibrate.detect import find_corners
+from ..capture.board import Board
 from ..capture.rig import Rig
 from ..capture.session import open_session
 from ..capture.streams import Stream

@@ -15,9 +15,10 @@ from threading import Event, Lock
 
 from ..annotate.simulated import simulated_traces
 from ..annotate.trace import write_trace
-from ..calibrate.board import Board
-from ..calibrate.calibration import Calibration, write_calibration
+from ..calibrate.calibration import Calibration
+from ..calibrate.calibration_file import write_calibration
 from ..calibrate.solve import calibrate_session
+from ..capture.board import Board
 from ..capture.master import record
 from ..capture.rig import Rig, read_rig, simulated_rig_file
 from ..capture.session import open_session

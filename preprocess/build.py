@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from .. import __version__
-from ..calibrate.calibration import read_calibration
+from ..calibrate.calibration_file import read_calibration
 from ..errors import DatasetError, MavferError
 from ..output import new_folder, require_folder_free
 from .clips import sha256_of_file

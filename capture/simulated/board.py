@@ -1,51 +1,15 @@
-"""Flat targets with a picture on them, and the programme that moves a calibration board before the rig."""
-
-from dataclasses import dataclass
+"""Flat targets as a camera sees them, and the programme that moves a calibration board before the rig."""
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..board import FlatTarget
 from ..geometry import Intrinsics, RigidTransform
 from .rig import SimulatedRig
 
 Float32 = NDArray[np.float32]
 HOLD_S, MOVE_S = 0.45, 0.2  # the board is held still, then moved
-
-
-@dataclass(frozen=True, slots=True)
-class FlatTarget:
-    """A plate with a picture of square fields.
-
-    Attributes
-    ----------
-    ink : (rows, columns) float64, 0 blank to 1 ink, one value per field
-    field_mm : float, the side of a field
-    origin_mm : (x, y) of the picture's top left corner on the plate; x to the right, y down
-    """
-
-    ink: NDArray[np.float64]
-    field_mm: float
-    origin_mm: tuple[float, float]
-
-    @property
-    def outline_mm(self) -> NDArray[np.float64]:
-        """The four corners (4, 3) of the plate."""
-        rows, columns = self.ink.shape
-        x = self.origin_mm[0] + self.field_mm * np.array([0, columns, columns, 0])
-        y = self.origin_mm[1] + self.field_mm * np.array([0, 0, rows, rows])
-        return np.stack([x, y, np.zeros(4)], axis=1)
-
-
-def checkerboard(columns: int, rows: int, square_mm: float) -> FlatTarget:
-    """Return a checkerboard of `columns` x `rows` inner corners with a blank margin of one square.
-
-    Inner corner (i, j) lies at (i, j) * square_mm, so the first is the plate's origin.
-    """
-    ink = np.zeros((rows + 3, columns + 3))
-    i, j = np.mgrid[0 : rows + 1, 0 : columns + 1]
-    ink[1:-1, 1:-1] = (i + j) % 2 == 0
-    return FlatTarget(ink, square_mm, (-2 * square_mm, -2 * square_mm))
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -9,9 +9,10 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from ..board import Board
 from ..geometry import Intrinsics, RigidTransform
 from . import raster, shade
-from .board import BoardProgramme, checkerboard, draw_flat, ink_table, ray_grid
+from .board import BoardProgramme, draw_flat, ink_table, ray_grid
 from .head import Float32
 from .motion import Moment, Take
 from .person import Person, load_person
@@ -52,8 +53,7 @@ class _View:
             self.take = Take(scene, subject=find_subject(subject), seconds=seconds)
             self.person = load_person(subject)
         else:
-            columns, rows, square_mm = scene.board_size()
-            self.target = checkerboard(columns, rows, square_mm)
+            self.target = Board.parse(scene.board).plate
             self.programme = BoardProgramme(self.rig, self.target, seconds=seconds, seed=scene.seed)
             self._ink_table = ink_table(self.target)
         rng = np.random.default_rng([*self._seed, 2])

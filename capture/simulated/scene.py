@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ...config import StrictModel
-
-BOARD = r"^\d{1,2}x\d{1,2}x\d{1,4}(\.\d+)?mm$"
+from ...errors import ConfigError
+from ..board import Board
 
 
 class SceneSettings(StrictModel):
@@ -19,7 +19,7 @@ class SceneSettings(StrictModel):
     light : how much of full room light there is; below 1 color gets darker and noisier
     clock : "real" delivers frames at their own times, "virtual" as fast as they render
     fps : frames per second that each simulated sensor makes by itself
-    board : inner corners across x down x side of one square
+    board : the board, as `mavfer board print` names it: 9x6x25mm, charuco-11x8x20mm, ...
     wire : the A65 is a GigE Vision device on loopback, filmed with the driver of the real one (Linux; wants a
         GenTL producer, which `mavfer gentl build` makes)
     """
@@ -29,7 +29,7 @@ class SceneSettings(StrictModel):
     light: float = Field(default=1.0, ge=0.05, le=1.0)
     clock: Literal["real", "virtual"] = "real"
     fps: float = Field(default=30.0, ge=1.0, le=120.0)
-    board: str = Field(default="9x6x25mm", pattern=BOARD, examples=["9x6x25mm"])
+    board: str = "9x6x25mm"
     wire: bool = False
 
     @model_validator(mode="after")
@@ -38,7 +38,11 @@ class SceneSettings(StrictModel):
             raise ValueError('wire = true wants clock = "real": no wire is faster than time')
         return self
 
-    def board_size(self) -> tuple[int, int, float]:
-        """Return inner corners across, inner corners down, and the side of a square in millimetres."""
-        columns, rows, square = self.board.removesuffix("mm").split("x")
-        return int(columns), int(rows), float(square)
+    @field_validator("board")
+    @classmethod
+    def _board_can_be_made(cls, text: str) -> str:
+        try:
+            Board.parse(text)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return text

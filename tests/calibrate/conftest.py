@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mavfer.calibrate.board import Board
 from mavfer.calibrate.calibration import Calibration
 from mavfer.calibrate.views import BoardView
+from mavfer.capture.board import Board
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 
 SIZE_PX = {"color": (1920, 1080), "depth": (512, 424), "thermal": (640, 512)}

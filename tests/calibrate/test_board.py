@@ -4,11 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from mavfer.calibrate.board import Board, find_corners, refine_corners, white_squares
+from mavfer.calibrate.detect import find_corners, refine_corners
+from mavfer.capture.board import Board, Chessboard
 from mavfer.capture.streams import Stream
 from mavfer.errors import ConfigError
 
-BOARD = Board(9, 6, 25.0)
+BOARD = Chessboard(9, 6, 25.0)
 
 
 def picture(
@@ -16,7 +17,7 @@ def picture(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a noisy picture (H, W) float32 of a board turned in the plane, and its corners in pixels."""
     big, per_square = 4, 8
-    drawn = board.draw(px_per_square=per_square).astype(np.float32) / 255
+    drawn = board.plate.picture(px_per_field=per_square).astype(np.float32) / 255
     middle, wanted = np.array(drawn.shape[::-1]) / 2 - 0.5, np.array(size[::-1]) * big / 2
     turn = cv2.getRotationMatrix2D(tuple(middle), angle_deg, scale * big)
     turn[:, 2] += wanted - middle
@@ -37,7 +38,7 @@ def rms_px(found: np.ndarray | None, true: np.ndarray) -> float:
 
 def test_a_board_is_named_by_its_inner_corners_and_the_side_of_a_square() -> None:
     assert Board.parse("9x6x25mm") == BOARD
-    assert Board.parse("7x5x30.5mm") == Board(7, 5, 30.5)
+    assert Board.parse("7x5x30.5mm") == Chessboard(7, 5, 30.5)
     assert Board.parse(str(BOARD)) == BOARD
 
 
@@ -48,18 +49,18 @@ def test_another_word_is_no_board(text: str) -> None:
 
 
 def test_only_odd_by_even_boards_differ_from_themselves_upside_down() -> None:
-    assert not Board(9, 6, 25).symmetric
-    assert not Board(6, 9, 25).symmetric
-    assert Board(7, 5, 30).symmetric
-    assert Board(8, 6, 30).symmetric
+    assert not Chessboard(9, 6, 25).symmetric
+    assert not Chessboard(6, 9, 25).symmetric
+    assert Chessboard(7, 5, 30).symmetric
+    assert Chessboard(8, 6, 30).symmetric
 
 
-@pytest.mark.parametrize("board", [BOARD, Board(7, 5, 30)])
+@pytest.mark.parametrize("board", [BOARD, Chessboard(7, 5, 30)])
 def test_half_a_turn_carries_the_corners_onto_each_other(board: Board) -> None:
     rotation, offset = board.half_turn
     np.testing.assert_allclose(board.points_mm @ rotation.T + offset, board.points_mm[::-1])
-    white = white_squares(board)
-    assert np.array_equal(white, white[::-1, ::-1]) == board.symmetric
+    ink = board.plate.ink
+    assert np.array_equal(ink, ink[::-1, ::-1]) == board.symmetric
 
 
 def test_color_corners_are_found_to_a_fiftieth_of_a_pixel() -> None:
@@ -83,7 +84,7 @@ def test_a_board_whose_black_is_hot_is_read_from_its_other_end() -> None:
 
 
 def test_a_symmetric_board_is_read_upright() -> None:
-    board = Board(7, 5, 30)
+    board = Chessboard(7, 5, 30)
     gray, true = picture(board, size=(424, 512), scale=2.0, angle_deg=20)
     assert rms_px(find_corners(np.clip(gray, 0, 255).astype(np.uint8), board, Stream.INFRARED), true) < 0.04
 
@@ -102,11 +103,11 @@ def test_no_board_gives_none() -> None:
 
 
 def test_a_board_of_another_size_gives_none() -> None:
-    gray, _ = picture(Board(7, 4, 25), size=(424, 512), scale=2.0)
+    gray, _ = picture(Chessboard(7, 4, 25), size=(424, 512), scale=2.0)
     assert find_corners(np.clip(gray, 0, 255).astype(np.uint8), BOARD, Stream.INFRARED) is None
 
 
-@pytest.mark.parametrize("part", [Board(7, 4, 25), Board(8, 5, 25), Board(4, 3, 25)])
+@pytest.mark.parametrize("part", [Chessboard(7, 4, 25), Chessboard(8, 5, 25), Chessboard(4, 3, 25)])
 def test_a_part_of_a_larger_board_is_not_taken_for_the_board(part: Board) -> None:
     gray, _ = picture(BOARD, size=(424, 512), scale=2.4)
     assert find_corners(np.clip(gray, 0, 255).astype(np.uint8), part, Stream.INFRARED) is None

@@ -10,16 +10,17 @@ import pytest
 from typer.testing import CliRunner
 
 from mavfer.__main__ import command_line
-from mavfer.calibrate.board import Board
-from mavfer.calibrate.calibration import Calibration, read_calibration, write_calibration
+from mavfer.calibrate.calibration import Calibration
+from mavfer.calibrate.calibration_file import read_calibration, write_calibration
 from mavfer.calibrate.solve import calibrate_session
+from mavfer.capture.board import Chessboard
 from mavfer.capture.master import record
 from mavfer.capture.rig import read_rig, simulated_rig_file
 from mavfer.capture.session import open_session
 from mavfer.capture.simulated.rig import simulated_rig
 from mavfer.errors import CalibrationError, ConfigError, OutputError
 
-BOARD = Board(9, 6, 25.0)
+BOARD = Chessboard(9, 6, 25.0)
 SECONDS = 16.0
 
 
@@ -107,8 +108,8 @@ def test_a_session_without_that_board_is_refused_with_its_path(
     board_session: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mavfer.calibrate.views.MAX_TICKS", 6)
-    with pytest.raises(CalibrationError, match="4 x 3 inner corners standing still") as raised:
-        calibrate_session(open_session(board_session), Board(4, 3, 25.0))
+    with pytest.raises(CalibrationError, match="the board 4x3x25mm standing still") as raised:
+        calibrate_session(open_session(board_session), Chessboard(4, 3, 25.0))
     assert str(raised.value).endswith(str(board_session))
 
 

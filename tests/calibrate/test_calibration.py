@@ -6,14 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mavfer.calibrate.calibration import (
-    Calibration,
-    ViewResidual,
-    camera_name,
-    read_calibration,
-    require_rig,
-    write_calibration,
-)
+from mavfer.calibrate.calibration import Calibration, ViewResidual, camera_name, require_rig
+from mavfer.calibrate.calibration_file import read_calibration, write_calibration
 from mavfer.capture.streams import Stream
 from mavfer.errors import CalibrationError, OutputError
 
@@ -45,10 +39,9 @@ def assert_same(read: Calibration, wanted: Calibration) -> None:
             np.testing.assert_array_equal(a.translation_mm, b.translation_mm)
     for name in ("rig", "color", "depth", "thermal", "depth_shift_mm", "residuals", "coverage", "rms_px"):
         assert getattr(read, name) == getattr(wanted, name)
-    assert (read.created_utc, read.software, read.mirrored) == (
+    assert (read.created_utc, read.software) == (
         wanted.created_utc,
         wanted.software,
-        wanted.mirrored,
     )
 
 
@@ -101,7 +94,7 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     [
         ("this is no TOML", "syntax error"),
         ('name = "rig"\n', "found kind = ''"),
-        ('kind = "calibration"\nschema_version = 99\n', "schema 1, found schema 99"),
+        ('kind = "calibration"\nschema_version = 99\n', "schema 1 to 2, found schema 99"),
         ('kind = "calibration"\nschema_version = 1\n', "camera"),
     ],
 )

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from mavfer.calibrate.board import Board
 from mavfer.calibrate.calibration import Calibration
 from mavfer.calibrate.refine import RigGeometry, Sightings, moved, refine, robust_cost
+from mavfer.capture.board import Chessboard
 from mavfer.capture.geometry import RigidTransform
 
-BOARD = Board(5, 4, 40.0)
+BOARD = Chessboard(5, 4, 40.0)
 N_GLOBAL = 9 + 15 + 15
 
 

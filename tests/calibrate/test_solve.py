@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mavfer.calibrate.board import Board, white_squares
 from mavfer.calibrate.calibration import Calibration, ViewResidual
-from mavfer.calibrate.depth_shift import plane_difference_mm
+from mavfer.calibrate.depth_shift import blank_mm, plane_difference_mm
 from mavfer.calibrate.gates import calibration_warnings, coverage
 from mavfer.calibrate.refine import RigGeometry
 from mavfer.calibrate.solve import Solution, solve_views
 from mavfer.calibrate.views import BoardView, select_views
+from mavfer.capture.board import Chessboard
 from mavfer.capture.geometry import RigidTransform
 from mavfer.errors import CalibrationError
 
-BOARD = Board(9, 6, 25.0)
+BOARD = Chessboard(9, 6, 25.0)
 SIZE_PX = {"color": (1920, 1080), "depth": (512, 424), "thermal": (640, 512)}
 FACE_MM = np.array([[x, y, z] for x in (-100, 0, 100) for y in (-100, 0, 100) for z in (900, 1000)], float)
 MakeViews = Callable[..., list[BoardView]]
@@ -75,7 +75,7 @@ def test_it_does_not_matter_which_end_of_the_board_a_camera_takes_for_the_first(
 
 
 def test_a_symmetric_board_is_untangled_view_by_view(make_views: MakeViews, true_rig: Calibration) -> None:
-    board = Board(7, 5, 30.0)
+    board = Chessboard(7, 5, 30.0)
     views = [
         replace(
             view,
@@ -177,14 +177,15 @@ def test_the_depth_shift_is_what_the_white_squares_read_too_much(true_rig: Calib
     normal = depth_from_board.rotation[:, 2]
     true_mm = (normal @ depth_from_board.translation_mm) / (rays @ normal)
     on_board = depth_from_board.inverse().apply(rays * true_mm[..., None])[..., :2] / BOARD.square_mm
-    square = np.clip(np.nan_to_num(np.floor(on_board)), 0, (7, 4)).astype(int)
-    black_reads_far = np.where(white_squares(BOARD)[square[..., 1], square[..., 0]], 0.0, 30.0)
+    square = np.clip(np.nan_to_num(np.floor(on_board)), -2, (9, 6)).astype(int)
+    margin = np.any((square == -2) | (square == (9, 6)), axis=-1)
+    black_reads_far = np.where((square.sum(axis=-1) % 2 == 1) | margin, 0.0, 30.0)
     reading = np.clip(np.nan_to_num(true_mm) + 13.35 + black_reads_far, 0, 8000)
-    difference = plane_difference_mm(np.round(reading).astype(np.uint16), BOARD, geometry, pose)
+    difference = plane_difference_mm(np.round(reading).astype(np.uint16), blank_mm(BOARD), geometry, pose)
     assert len(difference) > 100
     assert np.median(difference) == pytest.approx(-13.35, abs=0.2)
     assert np.abs(difference + 13.35).max() < 0.51
-    assert len(plane_difference_mm(np.zeros((424, 512), np.uint16), BOARD, geometry, pose)) == 0
+    assert len(plane_difference_mm(np.zeros((424, 512), np.uint16), blank_mm(BOARD), geometry, pose)) == 0
 
 
 def test_a_view_whose_every_picture_is_left_out_does_no_harm(

@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mavfer.annotate.trace import Trace, write_trace
-from mavfer.calibrate.calibration import Calibration, write_calibration
+from mavfer.calibrate.calibration import Calibration
+from mavfer.calibrate.calibration_file import write_calibration
 from mavfer.capture.master import record
 from mavfer.capture.recorder_settings import RecorderSettings
 from mavfer.capture.rig import Rig

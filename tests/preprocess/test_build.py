@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mavfer.annotate.trace import Trace, write_trace
-from mavfer.calibrate.calibration import Calibration, write_calibration
+from mavfer.calibrate.calibration import Calibration
+from mavfer.calibrate.calibration_file import write_calibration
 from mavfer.capture.session import open_session
 from mavfer.capture.simulated.truth import read_truth
 from mavfer.capture.streams import Stream

@@ -2,12 +2,12 @@ import cv2
 import numpy as np
 import pytest
 
+from mavfer.capture.board import Chessboard
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 from mavfer.capture.simulated.board import (
     HOLD_S,
     MOVE_S,
     BoardProgramme,
-    checkerboard,
     draw_flat,
     ink_table,
     ray_grid,
@@ -55,7 +55,7 @@ def test_corners_are_found_where_the_truth_projects_them(kinect, thermal, stream
 
 def test_a_drawn_target_equals_its_picture_sampled_very_finely():
     camera = Intrinsics(160, 120, 150.0, 150.0, 80.0, 60.0, (-0.2, 0.1, 0.0, 0.0, 0.0))
-    target = checkerboard(9, 6, 25.0)
+    target = Chessboard(9, 6, 25.0).plate
     pose = RigidTransform.from_rotation_vector(
         np.radians([25.0, -20.0, 12.0]), np.array([-90.0, -60.0, 480.0])
     )
@@ -91,7 +91,7 @@ def test_interpolated_rays_are_those_of_the_camera():
 
 @pytest.fixture(scope="module")
 def programme() -> BoardProgramme:
-    return BoardProgramme(simulated_rig(), checkerboard(9, 6, 25.0), seconds=40.0, seed=0)
+    return BoardProgramme(simulated_rig(), Chessboard(9, 6, 25.0).plate, seconds=40.0, seed=0)
 
 
 def test_the_board_is_held_still_and_then_moved(programme):

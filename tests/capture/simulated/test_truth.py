@@ -60,4 +60,4 @@ def test_a_scene_refuses_what_it_cannot_show(tmp_path):
     for table in ({"light": 0.0}, {"target": "cat"}, {"board": "9x6"}, {"fps": 0}, {"sead": 1}):
         with pytest.raises(ConfigError, match=next(iter(table))):
             parse(table, SceneSettings, where=str(tmp_path))
-    assert SceneSettings(board="7x5x30.5mm").board_size() == (7, 5, 30.5)
+    assert SceneSettings(board="charuco-11x8x20mm").board == "charuco-11x8x20mm"

@@ -1,4 +1,4 @@
-"""The calibration board: its points, its picture, and its corners found in a picture of any stream.
+"""The corners of a chessboard found in a picture of any stream, to a few hundredths of a pixel.
 
 Corners are named by the board, not by the picture: the same corner comes first in every camera. A board
 of odd by even inner corners has only one way to be read, because its two ends differ in color.
@@ -6,19 +6,16 @@ of odd by even inner corners has only one way to be read, because its two ends d
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..capture.board import Chessboard
 from ..capture.streams import Stream
-from ..errors import ConfigError
+from .gray import gray_of, scaled, stretched
 
 Float = NDArray[np.float64]
 DETECTION_WIDTH_PX = (768, 960)  # pictures are brought between these widths before corners are searched
-STRETCH_PERCENTILES = (1.0, 99.0)
 FIT_RADIUS_SQUARES = 0.45  # the saddle is fitted within this share of the smallest square
 FIT_STEPS = 6
 GOES_ON = 0.5  # share of the board's contrast that squares beyond it must have to be squares
@@ -26,73 +23,7 @@ WEAKEST_SADDLE = 0.05  # share of the median curvature (of its determinant) that
 FIT_MOVE_SQUARES = 0.5  # a corner that the fit moves farther than this was not found
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
-    """A chessboard of `columns` x `rows` inner corners; the outer square at the first corner is black.
-
-    Attributes
-    ----------
-    columns, rows : int, inner corners (a board of 10 x 7 squares has 9 x 6)
-    square_mm : float, side of one square
-    """
-
-    columns: int
-    rows: int
-    square_mm: float
-
-    def __post_init__(self) -> None:
-        if min(self.columns, self.rows) < 3 or not 1 <= self.square_mm <= 1000:
-            raise ConfigError(
-                f"wanted at least 3x3 inner corners and squares of 1 to 1000 mm, found {str(self)!r}"
-            )
-
-    @classmethod
-    def parse(cls, text: str) -> Board:
-        """Return the board that `text`, such as "9x6x25mm", describes.
-
-        Raises
-        ------
-        ConfigError
-            `text` does not describe a chessboard.
-        """
-        match = re.fullmatch(r"(\d{1,3})x(\d{1,3})x(\d+(?:\.\d+)?)mm", text.strip())
-        if match is None:
-            raise ConfigError(
-                "wanted a board as inner corners across x down x side of a square, such as 9x6x25mm, "
-                f"found {text!r}"
-            )
-        return cls(int(match[1]), int(match[2]), float(match[3]))
-
-    def __str__(self) -> str:
-        return f"{self.columns}x{self.rows}x{self.square_mm:g}mm"
-
-    @property
-    def symmetric(self) -> bool:
-        """True if half a turn leaves the board as it was, so that a picture cannot tell its ends apart."""
-        return (self.columns + self.rows) % 2 == 0
-
-    @property
-    def points_mm(self) -> Float:
-        """The inner corners (columns * rows, 3), row by row, z = 0, the first one at the origin."""
-        x, y = np.meshgrid(np.arange(self.columns), np.arange(self.rows))
-        return np.stack([x, y, 0 * x], axis=-1).reshape(-1, 3).astype(np.float64) * self.square_mm
-
-    @property
-    def half_turn(self) -> tuple[Float, Float]:
-        """The rotation (3, 3) and translation (3,) that carry each inner corner onto its opposite."""
-        return np.diag([-1.0, -1.0, 1.0]), self.points_mm[-1]
-
-    def draw(self, *, px_per_square: int) -> NDArray[np.uint8]:
-        """Return the board as a picture, 0 and 255, with a white margin of one square.
-
-        The inner corner (i, j) lies at ((i + 2) * px_per_square - 0.5, (j + 2) * px_per_square - 0.5).
-        """
-        x, y = np.meshgrid(np.arange(self.columns + 1), np.arange(self.rows + 1))
-        squares = np.pad(((x + y) % 2 * 255).astype(np.uint8), 1, constant_values=255)
-        return np.kron(squares, np.ones((px_per_square, px_per_square), np.uint8))
-
-
-def find_corners(image: NDArray, board: Board, stream: Stream) -> Float | None:
+def find_chessboard(image: NDArray, board: Chessboard, stream: Stream) -> Float | None:
     """Return where the board's inner corners lie in `image`, or None if the board is not seen whole.
 
     A part of a larger chessboard is not taken for the board.
@@ -112,24 +43,24 @@ def find_corners(image: NDArray, board: Board, stream: Stream) -> Float | None:
     -------
     (columns * rows, 2) float64, pixels, pixel centers at integers; or None.
     """
-    gray = _gray(image)
+    gray = gray_of(image)
     scale = float(np.clip(1.0, DETECTION_WIDTH_PX[0] / gray.shape[1], DETECTION_WIDTH_PX[1] / gray.shape[1]))
     # SB without NORMALIZE_IMAGE: its histogram equalisation breaks the squares of infrared and thermal
     # pictures (0 of 8 boards found with it, 8 of 8 without), and color does not need it.
     found, corners = cv2.findChessboardCornersSB(
-        _scaled(_stretched(gray, stream), scale), (board.columns, board.rows), flags=0
+        scaled(stretched(gray, stream), scale), (board.columns, board.rows), flags=0
     )
     if not found or corners is None or corners.size != 2 * board.columns * board.rows:
         return None
     # Resizing keeps the picture's borders, not its pixel centers, in place: half a pixel each way.
     corners_px = (corners.reshape(-1, 2).astype(np.float64) + 0.5) / scale - 0.5
-    refined_px = refine_corners(gray, corners_px, board)
+    refined_px = refine_chessboard(gray, corners_px, board)
     if refined_px is None or _goes_on(gray, refined_px, board):
         return None
     return _in_board_order(gray, refined_px, board)
 
 
-def refine_corners(image: NDArray, corners_px: Float, board: Board) -> Float | None:
+def refine_chessboard(image: NDArray, corners_px: Float, board: Chessboard) -> Float | None:
     """Return the corners near `corners_px` to a few hundredths of a pixel, or None if one is not there.
 
     Around each corner the blurred picture is a saddle; the corner is the saddle point of a quadric fitted
@@ -138,14 +69,14 @@ def refine_corners(image: NDArray, corners_px: Float, board: Board) -> Float | N
 
     Parameters
     ----------
-    image : as in `find_corners`
+    image : as in `find_chessboard`
     corners_px : (columns * rows, 2) float64
     """
     spacing_px = _smallest_square_px(corners_px, board)
     radius = max(2, int(spacing_px * FIT_RADIUS_SQUARES))
     low = np.floor(corners_px.min(axis=0)).astype(int) - 3 * radius - 2
     high = np.ceil(corners_px.max(axis=0)).astype(int) + 3 * radius + 3
-    gray = _gray(image)
+    gray = gray_of(image)
     low, high = np.maximum(low, 0), np.minimum(high, gray.shape[::-1])
     window = gray[low[1] : high[1], low[0] : high[0]].astype(np.float32)
     if min(window.shape) <= 2 * radius:
@@ -171,13 +102,7 @@ def refine_corners(image: NDArray, corners_px: Float, board: Board) -> Float | N
     return corner_px if np.all(moved < FIT_MOVE_SQUARES * spacing_px) else None
 
 
-def white_squares(board: Board) -> NDArray[np.bool_]:
-    """Return which of the squares between inner corners, (rows - 1, columns - 1), are white."""
-    x, y = np.meshgrid(np.arange(board.columns - 1), np.arange(board.rows - 1))
-    return (x + y) % 2 == 1
-
-
-def _in_board_order(gray: NDArray, corners_px: Float, board: Board) -> Float:
+def _in_board_order(gray: NDArray, corners_px: Float, board: Chessboard) -> Float:
     """Return the corners with columns turning clockwise into rows, and the first black square first."""
     grid = corners_px.reshape(board.rows, board.columns, 2)
     across, down = np.diff(grid, axis=1).mean(axis=(0, 1)), np.diff(grid, axis=0).mean(axis=(0, 1))
@@ -190,12 +115,13 @@ def _in_board_order(gray: NDArray, corners_px: Float, board: Board) -> Float:
         centers = (grid[1:, 1:] + grid[:-1, 1:] + grid[1:, :-1] + grid[:-1, :-1]) / 4
         map_xy = centers.astype(np.float32)
         brightness = cv2.remap(gray.astype(np.float32), map_xy[..., 0], map_xy[..., 1], cv2.INTER_LINEAR)
-        white = white_squares(board)
+        i, j = np.meshgrid(np.arange(board.columns - 1), np.arange(board.rows - 1))
+        white = (i + j) % 2 == 1
         turned = float(np.median(brightness[white])) < float(np.median(brightness[~white]))
     return (grid[::-1, ::-1] if turned else grid).reshape(-1, 2)
 
 
-def _goes_on(gray: NDArray, corners_px: Float, board: Board) -> bool:
+def _goes_on(gray: NDArray, corners_px: Float, board: Chessboard) -> bool:
     """Return whether squares alternate beyond the board's outer ones: it is part of a larger board."""
     homography, _ = cv2.findHomography(board.points_mm[:, :2] / board.square_mm, corners_px)
     if homography is None:
@@ -221,28 +147,6 @@ def _goes_on(gray: NDArray, corners_px: Float, board: Board) -> bool:
     return max(alternation(side) for side in sides) > GOES_ON * alternation((middle, middle))
 
 
-def _smallest_square_px(corners_px: Float, board: Board) -> float:
+def _smallest_square_px(corners_px: Float, board: Chessboard) -> float:
     grid = corners_px.reshape(board.rows, board.columns, 2)
     return min(float(np.linalg.norm(np.diff(grid, axis=axis), axis=-1).min()) for axis in (0, 1))
-
-
-def _gray(image: NDArray) -> NDArray:
-    """Return the picture as one plane: luma of color, counts of the others."""
-    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
-
-
-def _stretched(gray: NDArray, stream: Stream) -> NDArray[np.uint8]:
-    """Return the picture as uint8; all but color is stretched between percentiles of its counts."""
-    if stream is Stream.COLOR and gray.dtype == np.uint8:
-        return gray
-    low, high = np.percentile(gray[::4, ::4], STRETCH_PERCENTILES)
-    stretched = (gray.astype(np.float32) - low) * (255 / max(float(high - low), 1.0))
-    return np.clip(stretched, 0, 255).astype(np.uint8)
-
-
-def _scaled(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
-    if scale == 1:
-        return gray
-    size = (round(gray.shape[1] * scale), round(gray.shape[0] * scale))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return cv2.resize(gray, size, interpolation=interpolation).astype(np.uint8, copy=False)
