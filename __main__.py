@@ -31,7 +31,7 @@ COMMANDS = {
     "collect": ("capture.commands.collect", "collect"),
     "export": ("capture.commands.export", "export"),
     "import-video": ("capture.commands.sessions", "import_video"),
-    "calibrate": ("calibrate.commands", "calibrate"),
+    "calibrate solve": ("calibrate.commands.solve", "calibrate"),
     "simulate-raters": ("annotate.commands", "simulate_raters"),
     "build-dataset": ("preprocess.commands", "build_dataset"),
     "train": ("model.commands", "train"),
@@ -42,7 +42,10 @@ GROUPS = {
     "gentl": "GenTL producers (.cti), through which GenICam cameras are reached.",
     "keys": "The lab's keys: who may take part in a take over the network.",
     "protocol": "The protocol file: what a lab says once for a study.",
+    "calibrate": "The rig's geometry: solved (`mavfer calibrate BOARD_SESSION`), shown, checked.",
 }
+DEFAULTS = {"calibrate": "solve"}
+"""The command of a group that is meant where none is named: `mavfer calibrate SESSION` solves."""
 
 
 def _version(wanted: bool) -> None:
@@ -79,10 +82,27 @@ def command_line(first_word: str = "") -> typer.Typer:
     return app
 
 
+def spelled_out(words: list[str]) -> list[str]:
+    """Return the command line with the command that is meant where a group is followed by none.
+
+    `calibrate SESSION` is `calibrate solve SESSION`, and `calibrate --live` is `calibrate live`.
+    """
+    group = words[0] if words else ""
+    commands = [name.split()[1] for name in COMMANDS if name.startswith(f"{group} ")]
+    if group not in DEFAULTS or len(words) == 1 or words[1] in (*commands, "--help"):
+        return words
+    named = next((word for word in words[1:] if word[:2] == "--" and word[2:] in commands), None)
+    if named is None:
+        return [group, DEFAULTS[group], *words[1:]]
+    at = words.index(named)
+    return [group, named[2:], *words[1:at], *words[at + 1 :]]
+
+
 def main() -> None:
     """Run the command; a MavferError becomes one line on stderr and exit status 1, misuse 2."""
     try:
-        command_line(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="mavfer")
+        words = spelled_out(sys.argv[1:])
+        command_line(words[0] if words else "")(words, prog_name="mavfer")
     except MavferError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)

@@ -87,7 +87,7 @@ def test_the_command_writes_the_file_and_prints_a_line_per_camera(
 ) -> None:
     monkeypatch.setattr("mavfer.calibrate.solve.calibrate_session", lambda *_, **__: solved)
     out = tmp_path / "calibration.toml"
-    arguments = ["calibrate", str(board_session), "--board", "9x6x25mm", "--out", str(out)]
+    arguments = ["calibrate", "solve", str(board_session), "--board", "9x6x25mm", "--out", str(out)]
     result = CliRunner().invoke(command_line("calibrate"), arguments)
     assert result.exit_code == 0, result.output
     for word in ("color", "depth", "thermal", "rms px", "coverage", "mm from color", "depth shift", str(out)):
@@ -98,7 +98,15 @@ def test_the_command_writes_the_file_and_prints_a_line_per_camera(
 
 
 def test_a_wrong_board_is_refused_before_anything_is_read(tmp_path: Path) -> None:
-    arguments = ["calibrate", str(tmp_path / "none"), "--board", "9by6", "--out", str(tmp_path / "c.toml")]
+    arguments = [
+        "calibrate",
+        "solve",
+        str(tmp_path / "none"),
+        "--board",
+        "9by6",
+        "--out",
+        str(tmp_path / "c.toml"),
+    ]
     result = CliRunner().invoke(command_line("calibrate"), arguments)
     assert isinstance(result.exception, ConfigError)
     assert not (tmp_path / "c.toml").exists()

@@ -1,11 +1,11 @@
-"""The commands of the calibrate stage: calibrate."""
+"""The command `mavfer calibrate BOARD_SESSION`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .calibration import Calibration
+from ..calibration import Calibration
 
 
 def calibrate(
@@ -19,14 +19,14 @@ def calibrate(
     Exits 1, and writes nothing, where the board was not seen often enough, near and far, tilted, and over
     the whole picture of every camera.
     """
-    from ..capture.board import Board
-    from ..capture.session import open_session
-    from ..errors import OutputError
-    from ..output import require_free
-    from ..progress import bar
-    from .calibration_file import write_calibration
-    from .gates import calibration_warnings
-    from .solve import calibrate_session
+    from ...capture.board import Board
+    from ...capture.session import open_session
+    from ...errors import OutputError
+    from ...output import require_free
+    from ...progress import bar
+    from ..calibration_file import write_calibration
+    from ..gates import calibration_warnings
+    from ..solve import calibrate_session
 
     shown = Board.parse(board)
     require_free(out, overwrite=overwrite)
@@ -34,8 +34,8 @@ def calibrate(
         raise OutputError(f"wanted a file name, found a folder: {out}")
     if shown.symmetric:
         _complain(
-            f"the board {shown} looks the same upside down; hold it upright, or better "
-            " use one of odd x even corners, such as 9x6"
+            f"the board {shown} looks the same upside down; hold it upright, or better use "
+            "one of odd x even corners, such as 9x6"
         )
     recorded = open_session(session)
     with bar("finding corners") as on_progress:
