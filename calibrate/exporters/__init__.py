@@ -1,0 +1,1 @@
+"""A Calibration as the files that other programs read."""

@@ -1,0 +1,1 @@
+"""Calibrations that other programs made, and what the factory measured, as a Calibration."""
