@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..calibrate.calibration import Calibration
-from ..calibrate.warp import DepthWarp, carry, thermal_to_color
+from ..calibrate.carry import carry, thermal_to_color
+from ..calibrate.warp import DepthWarp
 from ..capture.session import Session, open_session
 from ..capture.streams import Stream
 from ..capture.synchronize import synchronize

@@ -265,7 +265,7 @@ def face_in_space(landmarks_px: NDArray, z_mm: Float | None, calibration: Calibr
 def seen_by(stream: Stream, xyz_mm: Float, calibration: Calibration) -> Float:
     """Return where points (N, 3) of the color camera's frame lie in the picture of `stream`, (N, 2) pixels.
 
-    With `face_in_space` this is `calibrate.warp.carry`; apart, because the first half is the dear one (1 ms)
+    With `face_in_space` this is `calibrate.carry.carry`; apart, because the first half is the dear one (1 ms)
     and serves infrared and thermal alike.
     """
     return calibration.camera_of(stream).project(calibration.from_color(stream).apply(xyz_mm))

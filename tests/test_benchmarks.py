@@ -13,7 +13,20 @@ import mavfer
 FOLDER = Path(mavfer.__file__).parent / "benchmarks"
 BENCHMARKS = sorted(path.name for path in FOLDER.glob("[a-z]*.py"))
 KEYS = {
+    "calibrate.py": {
+        "color_depth_px",
+        "color_thermal_px",
+        "translation_mm",
+        "focal_percent",
+        "color_depth_px_p95",
+        "opencv_over_color_depth_px",
+        "iai_over_color_depth_px",
+        "covered_percent",
+        "rendered_color_depth_px",
+        "solve_s",
+    },
     "clock.py": {"loopback_p99_ms", "busy_p99_ms"},
+    "warp.py": {"crop_ms", "full_ms", "mae_mm", "coverage", "silhouette", "shadow", "over_registerDepth"},
     "record.py": {"lost", "sets", "cpu_over_encode", "wire_lost", "wire_beyond_encode_percent"},
 }
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mavfer.calibrate.calibration import Calibration
-from mavfer.calibrate.warp import carry
+from mavfer.calibrate.carry import carry
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 from mavfer.capture.streams import Stream
 from mavfer.preprocess import align
