@@ -7,6 +7,7 @@ sessions or models: whoever has something to show hands in pixels, drawing funct
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import io
 import re
@@ -248,7 +249,26 @@ def plot_svg(draw: Callable[[Figure], None], *, alt: str, size_in: tuple[float, 
     svg = svg.replace("<svg", f'<svg role="img" aria-label="{_text(alt)}"', 1)
     for color, name in _CSS_NAMES.items():
         svg = svg.replace(color, name)
-    return svg
+    return _tidy(svg, salt=salt)
+
+
+def _tidy(svg: str, *, salt: str) -> str:
+    """Return a drawing with ids by order of appearance and places to a hundredth of a point.
+
+    Matplotlib's ids are hashes of places in full, whose last digits differ from run to run.
+    """
+    prefix = hashlib.sha256(salt.encode()).hexdigest()[:6]
+    ids: dict[str, str] = {}
+
+    def renamed(found: re.Match[str]) -> str:
+        return ids.setdefault(found[0], f"{found[1]}{prefix}{len(ids)}")
+
+    svg = re.sub(r"\b([a-z]+)[0-9a-f]{10}\b", renamed, svg)
+    return re.sub(
+        r' (?:d|x|y|width|height|transform)="[^"]*"',
+        lambda place: re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", place[0]),
+        svg,
+    )
 
 
 def colored(
