@@ -31,7 +31,13 @@ COMMANDS = {
     "collect": ("capture.commands.collect", "collect"),
     "export": ("capture.commands.export", "export"),
     "import-video": ("capture.commands.sessions", "import_video"),
+    "board print": ("calibrate.commands.board", "board_print"),
     "calibrate solve": ("calibrate.commands.solve", "calibrate"),
+    "calibrate verify": ("calibrate.commands.verify", "verify"),
+    "calibrate live": ("calibrate.commands.live", "live"),
+    "calibrate show": ("calibrate.commands.show", "show"),
+    "calibrate import": ("calibrate.commands.exchange", "import_calibration"),
+    "calibrate export": ("calibrate.commands.exchange", "export_calibration"),
     "simulate-raters": ("annotate.commands", "simulate_raters"),
     "build-dataset": ("preprocess.commands", "build_dataset"),
     "train": ("model.commands", "train"),
@@ -42,6 +48,7 @@ GROUPS = {
     "gentl": "GenTL producers (.cti), through which GenICam cameras are reached.",
     "keys": "The lab's keys: who may take part in a take over the network.",
     "protocol": "The protocol file: what a lab says once for a study.",
+    "board": "Calibration boards: printed true to scale.",
     "calibrate": "The rig's geometry: solved (`mavfer calibrate BOARD_SESSION`), shown, checked.",
 }
 DEFAULTS = {"calibrate": "solve"}

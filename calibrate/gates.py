@@ -1,4 +1,4 @@
-"""Whether board views determine a rig: coverage, predicted error at the face, and what is refused or doubted.
+"""Whether board views determine a rig: coverage, stated uncertainty, and what is refused or doubted.
 
 A small residual says little: boards that stay in the middle of the picture leave the depth of a face 6 mm
 wrong at 0.04 px. What the views do not determine is refused, whatever the rms.
@@ -6,89 +6,71 @@ wrong at 0.04 px. What the views do not determine is refused, whatever the rms.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Mapping
 
 from ..errors import CalibrationError
 from .calibration import Calibration
-from .refine import REFERENCE, Refinement, RigGeometry, moved
 
-Float = NDArray[np.float64]
 MAX_RMS_PX = 1.5
-COVERAGE_CELLS = (6, 8)  # rows and columns of a picture's cells
 MIN_COVERAGE, GOOD_COVERAGE = 0.15, 0.4
 MAX_FACE_ERROR_PX, GOOD_FACE_ERROR_PX = 1.0, 0.3
-FACE_MM = np.array([[x, y, 1000.0] for x, y in ((0, 0), (-120, 0), (120, 0), (0, -120), (0, 120))])
-STEP_SHARE = 1e-3  # derivatives are taken over this share of each unknown's standard deviation
+MAX_FOCAL_SHARE, GOOD_FOCAL_SHARE = 0.02, 0.003
+MAX_TRANSLATION_MM, GOOD_TRANSLATION_MM = 8.0, 1.5
+MAX_SHIFT_MM, GOOD_SHIFT_MM = 10.0, 2.5
+MIN_USED_SHARE = 0.5
 
 
-def coverage(corners_px: Iterable[Float], size_px: tuple[int, int]) -> float:
-    """Return the share of a picture's 6 x 8 cells in which a corner was seen.
+def require_agreement(rms_px: Mapping[str, float], alone_px: Mapping[str, float]) -> None:
+    """Raise CalibrationError where a camera's typical residual shows that no rigid rig explains the views.
 
     Parameters
     ----------
-    corners_px : (N, 2) float64 arrays, one per view
-    size_px : width and height of the picture
+    rms_px : by camera, the typical residual
+    alone_px : of cameras beyond the limit, the typical residual of pictures that each place their own board
     """
-    hit = np.zeros(COVERAGE_CELLS, bool)
-    for corners in corners_px:
-        cell = (corners / size_px * COVERAGE_CELLS[::-1]).astype(int)
-        cell = np.clip(cell, 0, np.subtract(COVERAGE_CELLS[::-1], 1))
-        hit[cell[:, 1], cell[:, 0]] = True
-    return float(hit.mean())
-
-
-def face_errors_px(refinement: Refinement) -> dict[str, float]:
-    """Return how uncertain the corners leave the place of a face at 1 m, one standard deviation, pixels.
-
-    "depth" is a depth reading placed in the color picture; "thermal" a point of the color picture placed in
-    the thermal one. The largest of five points, 120 mm around the middle of the color picture.
-    """
-    best = refinement.geometry
-    xyz_depth_mm = best.from_color["depth"].apply(FACE_MM)
-    depth_px = best.cameras["depth"].project(xyz_depth_mm)
-    color_px = best.cameras[REFERENCE].project(FACE_MM)
-
-    def places_px(geometry: RigGeometry) -> dict[str, Float]:
-        on_depth_rays = geometry.cameras["depth"].unproject(depth_px, xyz_depth_mm[:, 2])
-        in_color = geometry.from_color["depth"].inverse().apply(on_depth_rays)
-        places = {"depth": geometry.cameras[REFERENCE].project(in_color)}
-        if "thermal" in geometry.cameras:
-            on_color_rays = geometry.cameras[REFERENCE].unproject(color_px, FACE_MM[:, 2])
-            in_thermal = geometry.from_color["thermal"].apply(on_color_rays)
-            places["thermal"] = geometry.cameras["thermal"].project(in_thermal)
-        return places
-
-    steps = np.diag(STEP_SHARE * np.sqrt(np.diag(refinement.covariance)))
-    ahead, behind = ([places_px(moved(best, sign * step)) for step in steps] for sign in (1, -1))
-    errors = {}
-    for name in places_px(best):
-        change = np.stack([(a[name] - b[name]) / 2 for a, b in zip(ahead, behind, strict=True)], axis=-1)
-        slope = change / steps.diagonal()  # (5, 2, G)
-        variance = np.einsum("pcg,gh,pch->p", slope, refinement.covariance, slope)
-        errors[name] = float(np.sqrt(np.nan_to_num(variance, nan=np.inf).max()))
-    return errors
-
-
-def require_agreement(rms_px: Mapping[str, float]) -> None:
-    """Raise CalibrationError where a camera's typical residual shows that no rigid rig explains the views."""
     for name, value in rms_px.items():
-        if value > MAX_RMS_PX:
+        if value <= MAX_RMS_PX:
+            continue
+        if alone_px[name] < value / 3:
             raise CalibrationError(
                 f"the cameras do not agree on one geometry: the {name} corners lie {value:.1f} px off "
-                f"(wanted at most {MAX_RMS_PX} px); check --board, that no camera moved, none is mirrored"
+                f"(wanted at most {MAX_RMS_PX} px), but fit boards of their own: in most views the board "
+                "moved between the pictures, or a camera moved; hold it still for a second at each place"
+            )
+        raise CalibrationError(
+            f"the {name} corners fit no flat board: they lie {value:.1f} px off (wanted at most {MAX_RMS_PX} "
+            "px); check --board, that the board is flat, and that its pictures are sharp"
+        )
+
+
+def require_used(n_used: Mapping[str, int], n_seen: Mapping[str, int], reasons: Mapping[str, str]) -> None:
+    """Raise CalibrationError where most pictures of a camera had to be left out.
+
+    Parameters
+    ----------
+    reasons : by camera, the line on one picture that was left out, with its name
+    """
+    for name, n in n_used.items():
+        if n < MIN_USED_SHARE * n_seen[name]:
+            raise CalibrationError(
+                f"{n_seen[name] - n} of {n_seen[name]} pictures of the {name} camera contradict the others, "
+                f"such as {reasons[name]}; hold the board still for a second at each place, and record again"
             )
 
 
-def require_determined(*, covered: Mapping[str, float], face_error_px: Mapping[str, float]) -> None:
+def require_determined(
+    *,
+    covered: Mapping[str, float],
+    uncertainty: Mapping[str, Mapping[str, float]],
+    focal_px: Mapping[str, float],
+) -> None:
     """Raise CalibrationError where the views leave the geometry open.
 
     Parameters
     ----------
-    covered : coverage by camera
-    face_error_px : as `face_errors_px` returns
+    covered : share of the picture's cells with corners, by camera
+    uncertainty : as `Calibration.uncertainty`
+    focal_px : focal length by camera
     """
     for name, share in covered.items():
         if share < MIN_COVERAGE:
@@ -96,12 +78,11 @@ def require_determined(*, covered: Mapping[str, float], face_error_px: Mapping[s
                 f"wanted corners in at least {MIN_COVERAGE:.0%} of the {name} camera's picture, found them "
                 f"in {share:.0%}; move the board over the whole picture"
             )
-    for name, error_px in face_error_px.items():
-        if error_px > MAX_FACE_ERROR_PX:
+    for what, value, _, limit, remedy in _open_ends(uncertainty, focal_px):
+        if not value <= limit:
             raise CalibrationError(
-                f"the views leave the {name} camera's geometry open: a face at 1 m is placed within "
-                f"{error_px:.2g} px (wanted {MAX_FACE_ERROR_PX:g} px); tilt the board more, and bring it "
-                "nearer and farther"
+                f"the views leave the geometry open: {what} within {_number(what, value)} (wanted "
+                f"{_number(what, limit)}); {remedy}"
             )
 
 
@@ -113,9 +94,53 @@ def calibration_warnings(calibration: Calibration) -> tuple[str, ...]:
         for name, share in calibration.coverage.items()
         if share < GOOD_COVERAGE
     ]
+    focal_px = {name: camera.fx for name, camera in calibration.cameras.items()}
     warnings += [
-        f"left out the {view.camera} picture at {view.view}: its corners lie {view.rms_px:.2f} px off"
+        f"{what} only within {_number(what, value)} (wanted {_number(what, good)}, one standard deviation); "
+        f"{remedy}"
+        for what, value, good, _, remedy in _open_ends(calibration.uncertainty, focal_px)
+        if not value <= good
+    ]
+    warnings += [
+        f"left out the {view.camera} picture at {view.view}: "
+        + (view.reason or f"its corners lie {view.rms_px:.2f} px off")
         for view in calibration.residuals
         if not view.used
     ]
-    return tuple(warnings)
+    return (*warnings, *calibration.remarks)
+
+
+def _open_ends(
+    uncertainty: Mapping[str, Mapping[str, float]], focal_px: Mapping[str, float]
+) -> Iterator[tuple[str, float, float, float, str]]:
+    """Yield what is known, its standard deviation, the good and the largest one, and what to do about it."""
+    tilt = "tilt the board more, by 20 to 40 degrees each way"
+    spread = f"{tilt}, and bring it nearer and farther"
+    for name, value in uncertainty.get("face_at_1m", {}).items():
+        camera = name.removesuffix("_px")
+        what = f"a face at 1 m is placed by the {camera} camera's geometry (px)"
+        yield what, value, GOOD_FACE_ERROR_PX, MAX_FACE_ERROR_PX, spread
+    for camera, focal in focal_px.items():
+        value = _largest(uncertainty, camera, ("fx", "fy")) / focal
+        what = f"the {camera} camera's focal length is known (%)"
+        yield what, value, GOOD_FOCAL_SHARE, MAX_FOCAL_SHARE, tilt
+    for pose in ("color_from_depth", "thermal_from_color"):
+        value = _largest(uncertainty, pose, ("tx_mm", "ty_mm", "tz_mm"))
+        what = f"the translation of {pose} is known (mm)"
+        yield what, value, GOOD_TRANSLATION_MM, MAX_TRANSLATION_MM, spread
+    value = uncertainty.get("depth", {}).get("depth_shift_mm", 0.0)
+    yield (
+        "the depth shift is known (mm)", value, GOOD_SHIFT_MM, MAX_SHIFT_MM,
+        "show the depth camera more boards at 0.6 to 1.3 m",
+    )  # fmt: skip
+
+
+def _largest(uncertainty: Mapping[str, Mapping[str, float]], table: str, keys: tuple[str, ...]) -> float:
+    return max(uncertainty.get(table, {}).get(key, 0.0) for key in keys)
+
+
+def _number(what: str, value: float) -> str:
+    """Return the value with the unit that stands at the end of `what`."""
+    if what.endswith("(%)"):
+        return f"{100 * value:.2g} %"
+    return f"{value:.2g} {'px' if what.endswith('(px)') else 'mm'}"

@@ -1,4 +1,4 @@
-"""The numbers that a depth warp needs of a calibration, for the fast one and for its reference."""
+"""How far a lens model holds, and the numbers that a depth warp needs of a calibration."""
 
 from __future__ import annotations
 
@@ -69,3 +69,11 @@ def limit_r2(camera: Intrinsics) -> float:
     straight_r2 = (((corners - (camera.cx, camera.cy)) / (camera.fx, camera.fy)) ** 2).sum(-1)
     needed = np.where(np.isfinite(r2), r2, 4 * straight_r2)
     return float(min(1.1 * needed.max(), turns.min(initial=np.inf)))
+
+
+def project_seen(camera: Intrinsics, xyz_mm: NDArray) -> NDArray[np.float64]:
+    """Return the pixels (..., 2) of points (..., 3); NaN for those behind the camera or past `limit_r2`."""
+    px = camera.project(xyz_mm)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        r2 = ((xyz_mm[..., :2] / xyz_mm[..., 2:]) ** 2).sum(-1)
+        return np.where((r2 < limit_r2(camera))[..., None], px, np.nan)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..capture.board import Board
 from ..capture.geometry import Intrinsics, RigidTransform
 from ..errors import CalibrationError
-from .refine import REFERENCE, RigGeometry
+from .rig_geometry import REFERENCE, RigGeometry
 from .views import BoardView
 
 Float = NDArray[np.float64]
@@ -26,6 +26,30 @@ MIN_TILTED_VIEWS = 4
 MIN_FORESHORTENING = 0.04  # a board of 200 mm at 900 mm, tilted by 10 degrees
 AGREEMENT_POINTS_MM = np.array([[0.0, 0.0, 1000.0], [200.0, 0.0, 1000.0], [0.0, 200.0, 1000.0]])
 VOTE_LIMIT_MM = 100.0  # a view that disagrees by more counts no more against a pose
+AGREE_MM = 50.0  # poses from one picture each, by cameras calibrated alone, scatter by up to that
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What the views that a camera shares with color say about its pose.
+
+    Attributes
+    ----------
+    from_color : RigidTransform, the pose that most of them agree on
+    turned : the views that the camera read from the board's other end
+    apart_mm : by view, how far its own pose puts points at 1 m from where that pose puts them
+    second_agreement : the share [0, 1] of the views that disagree with it which agree on another one
+    """
+
+    from_color: RigidTransform
+    turned: frozenset[int]
+    apart_mm: Mapping[int, float]
+    second_agreement: float = 0.0
+
+    @property
+    def agreement(self) -> float:
+        """The share of views that agree on the pose."""
+        return float(np.mean([value < AGREE_MM for value in self.apart_mm.values()]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +60,12 @@ class Start:
     ----------
     geometry : RigGeometry
     views : the views, with the corners of every camera in one common order
+    votes : by camera, but for color
     """
 
     geometry: RigGeometry
     views: tuple[BoardView, ...]
+    votes: Mapping[str, Vote]
 
 
 def first_guess(views: Sequence[BoardView], board: Board, size_px: Mapping[str, tuple[int, int]]) -> Start:
@@ -57,46 +83,52 @@ def first_guess(views: Sequence[BoardView], board: Board, size_px: Mapping[str, 
     cameras: dict[str, Intrinsics] = {}
     poses: dict[str, dict[int, RigidTransform]] = {}
     for name, size in size_px.items():
-        cameras[name], poses[name] = _calibrate_alone(name, views, board, size)
-    from_color: dict[str, RigidTransform] = {}
-    turned: dict[str, set[int]] = {}
-    for name in size_px:
-        if name != REFERENCE:
-            from_color[name], turned[name] = _vote(name, poses[name], poses[REFERENCE], board)
-    ordered = tuple(_reordered(view, i, turned) for i, view in enumerate(views))
+        cameras[name], poses[name] = calibrate_alone(name, views, board, size)
+    votes = {name: vote(name, poses[name], poses[REFERENCE], board) for name in size_px if name != REFERENCE}
     half_turn = RigidTransform(*board.half_turn)
     boards = []
     for i, view in enumerate(views):
         name = REFERENCE if REFERENCE in view.corners_px else next(iter(view.corners_px))
         pose = poses[name][i]
         if name != REFERENCE:
-            pose = from_color[name].inverse() @ (pose @ half_turn if i in turned[name] else pose)
+            turned = pose @ half_turn if i in votes[name].turned else pose
+            pose = votes[name].from_color.inverse() @ turned
         boards.append(pose)
-    return Start(RigGeometry(cameras, from_color, tuple(boards)), ordered)
+    from_color = {name: found.from_color for name, found in votes.items()}
+    ordered = tuple(_reordered(view, i, votes) for i, view in enumerate(views))
+    return Start(RigGeometry(cameras, from_color, tuple(boards)), ordered, votes)
 
 
-def _calibrate_alone(
+def calibrate_alone(
     name: str, views: Sequence[BoardView], board: Board, size_px: tuple[int, int]
 ) -> tuple[Intrinsics, dict[int, RigidTransform]]:
-    """Return one camera's intrinsics and the board's pose in each of its views."""
-    seen = [i for i, view in enumerate(views) if name in view.corners_px]
+    """Return one camera's intrinsics, and the board's pose in each of its views.
+
+    Raises
+    ------
+    CalibrationError
+        It saw too few boards, or too few that were tilted.
+    """
+    seen = {i: view.corners_px[name] for i, view in enumerate(views) if name in view.corners_px}
     if len(seen) < MIN_VIEWS:
         raise CalibrationError(
             f"wanted at least {MIN_VIEWS} views in which the board stands still before the {name} camera, "
             f"found {len(seen)}; record the board at more places, held still for a second at each"
         )
-    foreshortening = [_foreshortening(views[i].corners_px[name], board) for i in seen]
-    n_tilted = sum(value > MIN_FORESHORTENING for value in foreshortening)
+    n_tilted = sum(_foreshortening(corners, board) > MIN_FORESHORTENING for corners in seen.values())
     if n_tilted < MIN_TILTED_VIEWS:
         raise CalibrationError(
             f"wanted at least {MIN_TILTED_VIEWS} views of a tilted board before the {name} camera, found "
             f"{n_tilted} of {len(seen)}: the focal length stays open; tilt it by 20 to 40 degrees each way"
         )
-    points = board.points_mm.astype(np.float32)
-    corners = [views[i].corners_px[name].astype(np.float32).reshape(-1, 1, 2) for i in seen]
+    points, corners_px = [], []
+    for corners in seen.values():
+        known = np.isfinite(corners).all(axis=1)
+        points.append(board.points_mm[known].astype(np.float32))
+        corners_px.append(corners[known].astype(np.float32).reshape(-1, 1, 2))
     try:
         _, matrix, distortion, rotations, translations = cv2.calibrateCamera(
-            [points] * len(seen), corners, size_px, np.empty(0), np.empty(0)
+            points, corners_px, size_px, np.empty(0), np.empty(0)
         )
     except cv2.error as error:
         raise CalibrationError(
@@ -109,54 +141,62 @@ def _calibrate_alone(
     return intrinsics, dict(zip(seen, poses, strict=True))
 
 
-def _foreshortening(corners_px: Float, board: Board) -> float:
-    """Return by which share the board's far end is farther than its near end, from the homography alone."""
-    homography, _ = cv2.findHomography(board.points_mm[:, :2], corners_px)
-    if homography is None:
-        return 0.0
-    corner = board.points_mm[-1, :2]
-    outer = np.array([[x, y, 1.0] for x in (0, corner[0]) for y in (0, corner[1])]) @ homography[2]
-    return float(outer.max() / outer.min() - 1) if outer.min() > 0 else 0.0
-
-
-def _vote(
+def vote(
     name: str,
     camera_poses: Mapping[int, RigidTransform],
     color_poses: Mapping[int, RigidTransform],
     board: Board,
-) -> tuple[RigidTransform, set[int]]:
+) -> Vote:
     """Return the camera's pose that most shared views agree on, and the views it read from the other end.
 
-    A board of odd by even corners has a first end by color, which a camera that sees black as bright takes
-    for the other one, in all views alike. Any other board is decided view by view.
+    A board whose points are marked has no other end. One of odd by even corners has a first end by color,
+    which a camera that sees black as bright takes for the other one, in all views alike. Any other board is
+    decided view by view.
     """
     shared = sorted(camera_poses.keys() & color_poses.keys())
     if len(shared) < MIN_SHARED_VIEWS:
         raise CalibrationError(
             f"wanted at least {MIN_SHARED_VIEWS} views that the color and the {name} camera share, found "
-            f"{len(shared)}; hold the board where both see it whole"
+            f"{len(shared)}; hold the board where both see it"
         )
-    half_turn = RigidTransform(*board.half_turn)
-    candidates = [
-        [turned @ color_poses[i].inverse() for turned in (camera_poses[i], camera_poses[i] @ half_turn)]
-        for i in shared
-    ]
-    at = np.array([[pose.apply(AGREEMENT_POINTS_MM) for pose in pair] for pair in candidates])  # (V, 2, 3, 3)
-    apart = np.linalg.norm(at[:, :, None, None] - at[None, None], axis=-1).mean(-1)  # (V, 2, V, 2)
-    apart = np.minimum(apart, VOTE_LIMIT_MM)
-    against = apart.min(axis=3) if board.symmetric else np.stack([apart[:, k, :, k] for k in (0, 1)], axis=1)
-    best, end = np.unravel_index(int(np.argmin(against.sum(axis=2))), (len(shared), 2))
-    reference = candidates[best][end]
-    if not board.symmetric:
-        return reference, set(camera_poses) if end else set()
-    # A view that color did not see is compared by nothing: it keeps the upright reading.
-    closer = np.argmin(apart[best, end], axis=1)
-    return reference, {i for i, flip in zip(shared, closer, strict=True) if flip}
+    ends = [RigidTransform.identity()]
+    if board.ends != "marked":
+        ends.append(RigidTransform(*board.half_turn))
+    candidates = [[camera_poses[i] @ end @ color_poses[i].inverse() for end in ends] for i in shared]
+    at = np.array([[pose.apply(AGREEMENT_POINTS_MM) for pose in pair] for pair in candidates])  # (V, E, 3, 3)
+    apart = np.linalg.norm(at[:, :, None, None] - at[None, None], axis=-1).mean(-1)  # (V, E, V, E)
+    limited = np.minimum(apart, VOTE_LIMIT_MM)
+    if board.symmetric:
+        against = limited.min(axis=3)
+    else:
+        against = np.stack([limited[:, k, :, k] for k in range(len(ends))], axis=1)
+    best, end = np.unravel_index(int(np.argmin(against.sum(axis=2))), against.shape[:2])
+    closest = np.argmin(apart[best, end], axis=1) if board.symmetric else np.full(len(shared), end)
+    # A view that color did not see is compared by nothing: of a symmetric board it keeps the upright reading.
+    flipped = {i for i, k in zip(shared, closest, strict=True) if k} if board.symmetric else set(camera_poses)
+    apart_mm = {i: float(apart[best, end, n, closest[n]]) for n, i in enumerate(shared)}
+    read_as = apart[np.arange(len(shared)), closest][:, np.arange(len(shared)), closest]  # (V, V)
+    rest = np.flatnonzero(read_as[best] >= AGREE_MM)
+    second = float((read_as[np.ix_(rest, rest)] < AGREE_MM).mean(axis=1).max()) if len(rest) else 0.0
+    turned = frozenset(flipped if board.symmetric or end else ())
+    return Vote(candidates[best][end], turned, apart_mm, second)
 
 
-def _reordered(view: BoardView, i: int, turned: Mapping[str, set[int]]) -> BoardView:
+def _foreshortening(corners_px: Float, board: Board) -> float:
+    """Return by which share the board's far end is farther than its near end, from the homography alone."""
+    known = np.isfinite(corners_px).all(axis=1)
+    points = board.points_mm[known, :2]
+    homography, _ = cv2.findHomography(points, corners_px[known])
+    if homography is None:
+        return 0.0
+    low, high = points.min(axis=0), points.max(axis=0)
+    outer = np.array([[x, y, 1.0] for x in (low[0], high[0]) for y in (low[1], high[1])]) @ homography[2]
+    return float(outer.max() / outer.min() - 1) if outer.min() > 0 else 0.0
+
+
+def _reordered(view: BoardView, i: int, votes: Mapping[str, Vote]) -> BoardView:
     corners = {
-        name: corners_px[::-1] if i in turned.get(name, ()) else corners_px
+        name: corners_px[::-1] if name in votes and i in votes[name].turned else corners_px
         for name, corners_px in view.corners_px.items()
     }
-    return BoardView(view.name, corners, view.frame)
+    return BoardView(view.name, corners, view.frame, view.session)

@@ -1,29 +1,23 @@
 """Views: the moments of a board session in which the board stood still, and its corners in every camera.
 
-Finding them is nearly all the time that a calibration takes; what is made of them is in solve.py.
+Finding them (`search.py`) is nearly all the time that a calibration takes; what is made of them is in
+solve.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..capture.board import Board
-from ..capture.session import Session
 from ..capture.streams import Stream
-from ..capture.synchronize import synchronize
-from ..errors import CalibrationError
-from .calibration import camera_name
-from .detect import find_corners, refine_corners
 
 Float = NDArray[np.float64]
-STREAMS = (Stream.INFRARED, Stream.THERMAL, Stream.COLOR)  # the cheapest first
-MAX_TICKS = 150  # moments that are searched; a longer session is searched in larger steps
-STILL_WIDTHS_PER_S = 0.004  # exposures of two cameras lie up to 17 ms apart: 0.13 color pixels at most
-NEIGHBOUR_S = 0.25
+MIN_POINTS = 8  # a board's pose has 6 unknowns, which 3 points would give without any check
+MIN_EXTENT = 0.15  # of the board, in the direction in which the seen points extend least
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,55 +26,27 @@ class BoardView:
 
     Attributes
     ----------
-    name : str, its time, as in "12.400 s"
-    corners_px : (N, 2) float64 by camera name, of the cameras that saw the board whole
+    name : str, its time, as in "12.400 s"; with the session's name before it where there are several
+    corners_px : (N, 2) float64 by camera name, of the cameras that saw enough of the board; NaN for a point
+        that was not seen
     frame : index of the session's frame of every stream at that moment, where there is one
+    session : int, which of the sessions that are solved together it is of
     """
 
     name: str
     corners_px: Mapping[str, Float]
     frame: Mapping[Stream, int]
+    session: int = 0
 
 
-def find_views(
-    session: Session, board: Board, *, on_progress: Callable[[int, int], None] | None = None
-) -> tuple[BoardView, ...]:
-    """Return the moments of a board session in which the board stood still, in the order of time.
-
-    About 150 ms per moment on one core, of which at most 150 are searched.
-
-    Raises
-    ------
-    CalibrationError
-        The session has no color or no infrared stream, or the board never stood still in any camera.
-    """
-    for stream in (Stream.COLOR, Stream.INFRARED):
-        if stream not in session.streams:
-            raise CalibrationError(
-                f"wanted a board session with color and infrared, found only {', '.join(session.streams)}; "
-                f"record the board with the whole rig: {session.path}"
-            )
-    synchronized = synchronize(session)
-    n_ticks = len(synchronized.time_s)
-    ticks = range(0, n_ticks, max(1, -(-n_ticks // MAX_TICKS)))
-    views, n_moving = [], 0
-    for n_done, tick in enumerate(ticks):
-        if on_progress is not None:
-            on_progress(n_done, len(ticks))
-        frame = {stream: int(index[tick]) for stream, index in synchronized.index.items() if index[tick] >= 0}
-        corners_px, still = _corners_at(session, frame, board)
-        n_moving += not still
-        if still and corners_px:
-            views.append(BoardView(f"{synchronized.time_s[tick]:.3f} s", corners_px, frame))
-    if on_progress is not None:
-        on_progress(len(ticks), len(ticks))
-    if not views:
-        raise CalibrationError(
-            f"wanted the board {board} standing still; of {len(ticks)} "
-            f"moments {n_moving} show it moving and the others do not show it; check --board, and hold the "
-            f"board still for a second at each place: {session.path}"
-        )
-    return tuple(views)
+def enough_points(corners_px: Float, board: Board) -> bool:
+    """Return whether the seen corners (N, 2) are enough, and far enough apart, to place the board."""
+    points = board.points_mm[np.isfinite(corners_px).all(axis=1), :2]
+    if len(points) < min(MIN_POINTS, len(board.points_mm)):
+        return False
+    extent_mm = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)[-1] / np.sqrt(len(points))
+    whole_mm = np.linalg.svd(board.points_mm[:, :2] - board.points_mm[:, :2].mean(axis=0), compute_uv=False)
+    return bool(extent_mm > MIN_EXTENT * whole_mm[-1] / np.sqrt(len(board.points_mm)))
 
 
 def select_views(
@@ -107,45 +73,9 @@ def select_views(
 
 def _distance(a: BoardView, b: BoardView, width_px: Mapping[str, int]) -> float:
     """Return how far the corners of two views lie apart, in picture widths; 1 if no camera saw both."""
-    shared = [name for name in a.corners_px if name in b.corners_px]
-    return max(
-        (
-            float(np.linalg.norm(a.corners_px[name] - b.corners_px[name], axis=1).mean()) / width_px[name]
-            for name in shared
-        ),
-        default=1.0,
-    )
-
-
-def _corners_at(session: Session, frame: Mapping[Stream, int], board: Board) -> tuple[dict[str, Float], bool]:
-    """Return the corners by camera, and whether the board stood still in all that saw it."""
-    corners_px: dict[str, Float] = {}
-    for stream in STREAMS:
-        if stream not in frame:
-            continue
-        found = find_corners(session.frame(stream, frame[stream]).pixels, board, stream)
-        if found is None:
-            continue
-        # Color is the dearest to decode; where another camera saw the board still, it is.
-        if not (stream is Stream.COLOR and corners_px) and not _still(
-            session, stream, frame[stream], found, board
-        ):
-            return {}, False
-        corners_px[camera_name(stream)] = found
-    return corners_px, True
-
-
-def _still(session: Session, stream: Stream, i: int, corners_px: Float, board: Board) -> bool:
-    """Return whether the corners of frame `i` lie nearly where they lie in the frames before and after."""
-    times_s = session.index(stream).device_time_ns / 1e9
-    limit_px_s = STILL_WIDTHS_PER_S * session.spec(stream).shape[1]
-    for other in (i - 1, i + 1):
-        if not 0 <= other < len(times_s) or abs(times_s[other] - times_s[i]) > NEIGHBOUR_S:
-            continue
-        moved = refine_corners(session.frame(stream, other).pixels, corners_px, board)
-        if moved is None:
-            return False
-        path_px = float(np.median(np.linalg.norm(moved - corners_px, axis=1)))
-        if path_px > limit_px_s * abs(times_s[other] - times_s[i]):
-            return False
-    return True
+    apart = []
+    for name in a.corners_px.keys() & b.corners_px.keys():
+        path_px = np.linalg.norm(a.corners_px[name] - b.corners_px[name], axis=1)
+        if np.isfinite(path_px).any():
+            apart.append(float(np.nanmean(path_px)) / width_px[name])
+    return max(apart, default=1.0)

@@ -11,20 +11,9 @@ from numpy.typing import NDArray
 
 from ..errors import CalibrationError
 from .calibration import Calibration
-from .carry import carry, infrared_to_color, lay_in_color, thermal_to_color
 from .holes import MAX_GAP_PX, fill_holes
-from .optics import limit_r2, optics_of, rays_in_color
+from .optics import optics_of, rays_in_color
 from .region import Region, require_region, require_size
-
-__all__ = [
-    "DepthWarp",
-    "Region",
-    "carry",
-    "infrared_to_color",
-    "lay_in_color",
-    "limit_r2",
-    "thermal_to_color",
-]
 
 MAX_ROLL_DEG = 45.0  # beyond, rows of the depth picture are no rows in color
 

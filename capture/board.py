@@ -27,7 +27,7 @@ CIRCLE_FIELDS = 32  # fields per spacing of a drawn circle grid
 CIRCLE_SAMPLES = 8  # each of its fields is the mean of 8 x 8 samples
 KINDS = (
     "9x6x25mm (chessboard: inner corners across x down x side of a square)",
-    "charuco-11x8x20mm (squares across x down x side of a square)",
+    "charuco-7x5x36mm (squares across x down x side of a square)",
     "aruco-4x3x50mm (markers across x down x side of a marker)",
     "circles-4x11x20mm (circles in a row x rows x spacing)",
 )

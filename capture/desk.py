@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 
+from .guide import Guide
 from .now import monotonic_ns
 from .status import Marker, TakeStatus
 from .streams import Stream
@@ -64,12 +65,13 @@ Request = Start | Stop | Quit | NextStep | Marker
 
 @dataclass(slots=True)
 class Desk:
-    """Statuses and previews out, requests in; every method may be called from any thread."""
+    """Statuses, previews and guidance out, requests in; every method may be called from any thread."""
 
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _status: TakeStatus = field(default_factory=TakeStatus)
     _n_shown: int = 0
     _previews: dict[Stream, Preview] = field(default_factory=dict)
+    _guide: Guide | None = None
     _requests: deque[Request] = field(default_factory=deque)
 
     def show(self, status: TakeStatus) -> None:
@@ -99,6 +101,16 @@ class Desk:
         """Return a stream's newest picture, if there is one."""
         with self._changed:
             return self._previews.get(stream)
+
+    def put_guide(self, guide: Guide | None) -> None:
+        """Lay out what the operator is to do in place of the last; None where nobody guides."""
+        with self._changed:
+            self._guide = guide
+
+    def guide(self) -> Guide | None:
+        """Return what the operator is to do, where somebody guides."""
+        with self._changed:
+            return self._guide
 
     def ask(self, request: Request) -> None:
         """Ask the master's loop for something; it answers through the status."""

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from .desk import Desk
+from .guide import Guide
 from .monitor.words import (
     NONE,
     STATES,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 TIMES_PER_S = 4
 N_MARKERS = 6
+N_MISSING = 4
 TONES = {"recording": "green", "ready": "blue"}
 LAMPS = {"recording": "\N{BLACK CIRCLE}", "ready": "\N{WHITE CIRCLE}", "ended": "\N{BLACK SQUARE}"}
 
@@ -79,11 +81,13 @@ class TerminalView:
         """Return the desk's newest status as rich shows it."""
         status = self._desk.status()
         self._start.update(status)
-        return rendered(status, self._start, footer=self.footer)
+        return rendered(status, self._start, footer=self.footer, guide=self._desk.guide())
 
 
-def rendered(status: TakeStatus, start: TakeStart, *, footer: str = "") -> "RenderableType":
-    """Return a status as rich shows it.
+def rendered(
+    status: TakeStatus, start: TakeStart, *, footer: str = "", guide: Guide | None = None
+) -> "RenderableType":
+    """Return a status, and what the operator is guided to, as rich shows it.
 
     Whatever operators and recorders wrote goes in as plain text, never as rich's markup.
     """
@@ -95,6 +99,8 @@ def rendered(status: TakeStatus, start: TakeStart, *, footer: str = "") -> "Rend
     if status.notice:
         bad = status.notice_is_bad
         parts.append(Text(f" {'!' if bad else '-'} {plain(status.notice)}", style="bold red" if bad else ""))
+    if guide is not None:
+        parts.append(_guide(guide))
     if rows := [recorder_row(one) for one in status.recorders]:
         parts += [_table(rows), *(_details(row) for row in rows), Text()]
     if status.step is not None:
@@ -171,3 +177,23 @@ def _step(step: StepStatus) -> "Text":
     if step.text:
         line.append(f"\n   {plain(step.text)}", style="dim")
     return line
+
+
+def _guide(guide: Guide) -> "Text":
+    """Return the sentence that says what to do, what else is missing, and what each camera has."""
+    from rich.text import Text
+
+    tone, sign = ("bold green", "+") if guide.enough else ("bold yellow", ">")
+    text = Text.assemble((f"\n {sign} {plain(guide.hint)}", tone), (f"  {plain(guide.now)}", "dim"))
+    if guide.trouble:
+        text.append(f"\n x {plain(guide.trouble)}", style="bold red")
+    for camera in guide.cameras:
+        cells = [hit for row in camera.cells for hit in row]
+        counts = [f"{one.label} {one.n}" + (f"/{one.wanted}" if one.wanted else "") for one in camera.counts]
+        text.append(f"\n   {camera.name:<8}", style="bold")
+        text.append(f"{camera.sight:<7} {sum(cells):>2}/{len(cells)} cells  {', '.join(counts)}", style="dim")
+    for line in guide.missing[1:N_MISSING]:
+        text.append(f"\n   then {plain(line)}")
+    if (more := len(guide.missing) - N_MISSING) > 0:
+        text.append(f"\n   and {more} more", style="dim")
+    return text

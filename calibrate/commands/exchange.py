@@ -107,7 +107,7 @@ def import_calibration(
         calibration = import_opencv(
             files,
             rig=rig,
-            depth_shift_mm=depth_shift_mm or 0.0,
+            depth_shift_mm=depth_shift_mm,
             depth_scale=1.0 if depth_scale is None else depth_scale,
         )
     else:

@@ -9,12 +9,20 @@ from ..calibration import Calibration
 
 
 def calibrate(
-    session: Annotated[Path, typer.Argument(metavar="BOARD_SESSION", help="A session that shows a board.")],
-    board: Annotated[str, typer.Option(help="Inner corners across x down x side of a square.")] = "9x6x25mm",
+    sessions: Annotated[
+        list[Path], typer.Argument(metavar="BOARD_SESSION...", help="Sessions of one rig that show a board.")
+    ],
+    board: Annotated[
+        str, typer.Option(help="The board that was shown, named as `mavfer board print` does.")
+    ] = "9x6x25mm",
     out: Annotated[Path, typer.Option(help="The calibration file to write.")] = Path("calibration.toml"),
+    depth_scale: Annotated[
+        bool,
+        typer.Option("--depth-scale", help="Multiply depth readings too; wants boards near and far."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
 ) -> None:
-    """Solve the rig's geometry from a recorded board session.
+    """Solve the rig's geometry from recorded board sessions.
 
     Exits 1, and writes nothing, where the board was not seen often enough, near and far, tilted, and over
     the whole picture of every camera.
@@ -26,7 +34,7 @@ def calibrate(
     from ...progress import bar
     from ..calibration_file import write_calibration
     from ..gates import calibration_warnings
-    from ..solve import calibrate_session
+    from ..solve import calibrate_sessions
 
     shown = Board.parse(board)
     require_free(out, overwrite=overwrite)
@@ -37,14 +45,14 @@ def calibrate(
             f"the board {shown} looks the same upside down; hold it upright, or better use "
             "one of odd x even corners, such as 9x6"
         )
-    recorded = open_session(session)
+    recorded = [open_session(session) for session in sessions]
     with bar("finding corners") as on_progress:
-        calibration = calibrate_session(recorded, shown, on_progress=on_progress)
+        calibration = calibrate_sessions(recorded, shown, depth_scale=depth_scale, on_progress=on_progress)
     write_calibration(out, calibration, overwrite=overwrite)
     _print_calibration(calibration)
     for warning in calibration_warnings(calibration):
         _complain(warning)
-    kind = "simulated rig" if recorded.record.simulated else "rig"
+    kind = "simulated rig" if recorded[0].record.simulated else "rig"
     typer.echo(f"wrote the calibration of the {kind} {calibration.rig!r}: {out}")
 
 
@@ -59,17 +67,17 @@ def _print_calibration(calibration: Calibration) -> None:
     from rich.table import Table
 
     table = Table("camera", box=None, pad_edge=False)
-    for heading in ("views", "left out", "rms px", "coverage", "fx px", "fy px", "cx px", "cy px"):
+    for heading in ("views", "rms px", "coverage", "fx px", "fy px", "cx px", "cy px"):
         table.add_column(heading, justify="right")
     for name, camera in calibration.cameras.items():
         views = [view.used for view in calibration.residuals if view.camera == name]
         table.add_row(
             name,
-            str(sum(views)),
-            str(len(views) - sum(views)),
+            f"{sum(views)} of {len(views)}",
             f"{calibration.rms_px[name]:.3f}",
             f"{calibration.coverage[name]:.0%}",
-            *(f"{value:.1f}" for value in (camera.fx, camera.fy, camera.cx, camera.cy)),
+            *(_with_deviation(calibration, name, key) for key in ("fx", "fy")),
+            *(f"{value:.1f}" for value in (camera.cx, camera.cy)),
         )
     console = Console(highlight=False)
     console.print(table)
@@ -82,4 +90,21 @@ def _print_calibration(calibration: Calibration) -> None:
         typer.echo(
             f"{name}: {baseline_mm:.1f} mm from color ({x}, {y}, {z}), turned by {pose.angle_deg:.2f} degrees"
         )
-    typer.echo(f"depth shift: {calibration.depth_shift_mm:+.1f} mm")
+    stated = calibration.uncertainty
+    line = f"depth: true = {calibration.depth_scale:.4f} x reading {calibration.depth_shift_mm:+.1f} mm"
+    if calibration.depth_scale == 1:
+        line = f"depth shift: {calibration.depth_shift_mm:+.1f} mm"
+    if "depth_shift_mm" in stated.get("depth", {}):
+        line += f" ± {stated['depth']['depth_shift_mm']:.1f}"
+    typer.echo(line)
+    face = stated.get("face_at_1m", {})
+    if face:
+        words = {"depth_px": "depth in color", "thermal_px": "color in thermal"}
+        placed = ", ".join(f"{words.get(key, key)} ± {value:.2g} px" for key, value in face.items())
+        typer.echo(f"a face at 1 m: {placed}")
+
+
+def _with_deviation(calibration: Calibration, camera: str, key: str) -> str:
+    value = f"{getattr(calibration.cameras[camera], key):.1f}"
+    deviation = calibration.uncertainty.get(camera, {}).get(key)
+    return value if deviation is None else f"{value} ±{deviation:.2f}"

@@ -11,13 +11,12 @@ from ..calibration import Calibration
 from ..importers.iai_kinect2 import (
     BIAS_KEY,
     COLOR_FILE,
-    COLOR_PX,
     DEPTH_FILE,
-    DEPTH_PX,
     INFRARED_FILE,
     MM_PER_M,
     POSE_FILE,
 )
+from ..importers.parts import COLOR_PX, DEPTH_PX
 from .opencv import YamlValue, file_storage_yaml
 
 Float = NDArray[np.float64]

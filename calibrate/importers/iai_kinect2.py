@@ -9,10 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from ... import __version__
-from ...capture.streams import COLOR_1080P, KINECT_DEPTH
 from ...errors import CalibrationError
 from ..calibration import Calibration
-from .parts import camera_from_matrix, depth_shift_from, pose_from, require_kinect
+from .parts import (
+    COLOR_PX,
+    DEPTH_PX,
+    camera_from_matrix,
+    depth_shift_from,
+    no_depth_shift,
+    pose_from,
+    require_kinect,
+)
 from .yaml_file import read_yaml
 
 COLOR_FILE, INFRARED_FILE, POSE_FILE, DEPTH_FILE = (
@@ -25,8 +32,6 @@ INFRARED_BIAS_PX = 0.25
 and halves what it finds."""
 MAX_OFF_CENTER = 0.15  # real ones lie within 0.02; those of a picture of half the size at 0.25
 MM_PER_M = 1000.0
-COLOR_PX = (COLOR_1080P.shape[1], COLOR_1080P.shape[0])
-DEPTH_PX = (KINECT_DEPTH.shape[1], KINECT_DEPTH.shape[0])
 
 
 def import_iai_kinect2(
@@ -117,7 +122,4 @@ def _depth_shift_mm(path: Path, instead_mm: float | None) -> tuple[float, list[s
     content = read_yaml(path)
     if "depthShift" in content:
         return depth_shift_from(content["depthShift"], path), []
-    return 0.0, [
-        f"{DEPTH_FILE} tells no depth shift, 0 is used: depth may read 5 to 35 mm too long; "
-        "`--depth-shift-mm` gives one"
-    ]
+    return 0.0, [no_depth_shift(DEPTH_FILE)]

@@ -15,14 +15,12 @@ from ... import __version__
 from ...capture.geometry import Intrinsics, RigidTransform
 from ...capture.kinect_v2.factory import FILE_NAME, FactoryCalibration, factory_from_json
 from ...capture.session import Session, open_session
-from ...capture.streams import COLOR_1080P
 from ...errors import CalibrationError
 from ..calibration import Calibration
-from .parts import depth_shift_from, require_kinect
+from .parts import COLOR_PX, DEPTH_PX, camera_from_matrix, depth_shift_from, no_depth_shift, require_kinect
 from .resection import fit_camera
 
 Float = NDArray[np.float64]
-COLOR_PX = (COLOR_1080P.shape[1], COLOR_1080P.shape[0])
 GRID = (24, 20)  # columns and rows of the depth picture's pixels that are carried to color
 DEPTHS_MM = (500.0, 700.0, 1000.0, 1500.0, 2500.0, 4500.0)  # what a Kinect v2 measures
 DEPTH_Q, COLOR_Q = 0.01, 0.002199  # libfreenect2, registration.cpp: depth_q, color_q
@@ -33,7 +31,6 @@ PIXEL_CENTERS = (
     "pixel centers are taken to lie at integers; no driver says so, and were they at one half, cx and cy of "
     "depth would be 0.5 px too large"
 )
-NO_SHIFT = "the factory tells no depth shift, 0 is used: depth may read 5 to 35 mm too long"
 NO_BOARD = "a first guess: no board was seen, and the lenses were measured once, when the sensor was made"
 
 
@@ -114,6 +111,7 @@ def calibration_from_factory(
         depth = seen.depth.intrinsics()
     except CalibrationError as error:
         raise CalibrationError(f"{error}: {where}") from error
+    _require_camera(depth, name="depth", size_px=DEPTH_PX, where=where)
     remarks = [*seen.remarks, PIXEL_CENTERS, NO_BOARD]
     rms_px = {}
     if seen.color_parameters:
@@ -138,9 +136,10 @@ def calibration_from_factory(
         )
     else:
         color, color_from_depth = _told_camera(seen, where)
+    _require_camera(color, name="color", size_px=COLOR_PX, where=where)
     require_kinect(color_from_depth, path=where)
     if depth_shift_mm is None:
-        remarks.append(NO_SHIFT)
+        remarks.append(no_depth_shift("the factory"))
     return Calibration(
         rig=rig,
         color=color,
@@ -156,6 +155,16 @@ def calibration_from_factory(
         created_utc=created_utc,
         software=f"mavfer {__version__}",
     )
+
+
+def _require_camera(camera: Intrinsics, *, name: str, size_px: tuple[int, int], where: Path) -> None:
+    """Raise CalibrationError where a camera has another size than a Kinect's, or is none at all."""
+    if (camera.width, camera.height) != size_px:
+        raise CalibrationError(
+            f"wanted {size_px[0]} x {size_px[1]} pixels of {name}, as a Kinect v2 has them, found "
+            f"{camera.width} x {camera.height}: {where}"
+        )
+    camera_from_matrix(camera.matrix, camera.distortion, name=name, size_px=size_px, path=where)
 
 
 def _told_camera(seen: FactoryCalibration, where: Path) -> tuple[Intrinsics, RigidTransform]:
@@ -190,6 +199,11 @@ def polynomial_samples(
     rays = depth.rays(pixels)
     rays = rays[np.isfinite(rays).all(axis=-1)]
     xyz_mm = (rays * np.array(DEPTHS_MM)[:, None, None]).reshape(-1, 3)
+    if parameters["fx"] == 0 or parameters["shift_d"] == 0:
+        raise CalibrationError(
+            f"wanted libfreenect2's fx and shift_d other than 0, found {parameters['fx']!r} and "
+            f"{parameters['shift_d']!r}: {where}"
+        )
     with np.errstate(all="ignore"):
         px = freenect2_color_px(xyz_mm, parameters, depth)
         inside = (

@@ -15,10 +15,17 @@ import numpy as np
 
 from ... import __version__
 from ...capture.geometry import Intrinsics, RigidTransform
-from ...capture.streams import KINECT_DEPTH
 from ...errors import CalibrationError
 from ..calibration import Calibration
-from .parts import camera_from_matrix, depth_shift_from, numbers, pose_from, require_unmirrored
+from .parts import (
+    DEPTH_PX,
+    camera_from_matrix,
+    depth_shift_from,
+    no_depth_shift,
+    numbers,
+    pose_from,
+    require_unmirrored,
+)
 from .yaml_file import read_yaml
 
 RIG_FILE = "rig.yml"
@@ -60,7 +67,7 @@ class OpenCVFiles:
 
 
 def import_opencv(
-    files: OpenCVFiles, *, rig: str = "", depth_shift_mm: float = 0.0, depth_scale: float = 1.0
+    files: OpenCVFiles, *, rig: str = "", depth_shift_mm: float | None = None, depth_scale: float = 1.0
 ) -> Calibration:
     """Return the calibration that single cameras' files make together.
 
@@ -68,7 +75,8 @@ def import_opencv(
     ----------
     files : OpenCVFiles
     rig : name of the rig; that of the color file's folder where it is empty
-    depth_shift_mm, depth_scale : true depth = depth_scale * reading + depth_shift_mm
+    depth_shift_mm, depth_scale : true depth = depth_scale * reading + depth_shift_mm; a shift of None is 0,
+        and a remark says so
 
     Raises
     ------
@@ -85,14 +93,14 @@ def import_opencv(
     }
     used = list(paths.values())
     from_color = {}
-    for name in paths.keys() - {"color"}:
+    for name in (one for one in paths if one != "color"):
         path = files.stereo.get(name, paths[name])
         if path != paths[name]:
             used.append(path)
         table = content[name] if path == paths[name] else read_yaml(path)
         from_color[name] = _pose_from_color(table, files, name=name, path=path)
     color_from_depth = from_color["depth"].inverse()
-    if (cameras["depth"].width, cameras["depth"].height) == KINECT_DEPTH.shape[::-1]:
+    if (cameras["depth"].width, cameras["depth"].height) == DEPTH_PX:
         require_unmirrored(color_from_depth, path=files.stereo.get("depth", files.depth))
     return Calibration(
         rig=rig or files.color.resolve().parent.name,
@@ -101,10 +109,11 @@ def import_opencv(
         thermal=cameras.get("thermal"),
         color_from_depth=color_from_depth,
         thermal_from_color=from_color.get("thermal"),
-        depth_shift_mm=depth_shift_from(float(depth_shift_mm), files.depth),
+        depth_shift_mm=depth_shift_from(float(depth_shift_mm or 0.0), files.depth),
         depth_scale=_depth_scale(float(depth_scale), files.depth),
         method="imported from OpenCV",
         sources=tuple(path.name for path in used),
+        remarks=(no_depth_shift(files.depth.name),) if depth_shift_mm is None else (),
         software=f"mavfer {__version__}",
     )
 

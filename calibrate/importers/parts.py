@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...capture.geometry import Intrinsics, RigidTransform
+from ...capture.streams import COLOR_1080P, KINECT_DEPTH
 from ...errors import CalibrationError
 
 Float = NDArray[np.float64]
+COLOR_PX = (COLOR_1080P.shape[1], COLOR_1080P.shape[0])
+DEPTH_PX = (KINECT_DEPTH.shape[1], KINECT_DEPTH.shape[0])
+"""Widths and heights of a Kinect v2's pictures."""
 ORTHONORMAL_WITHIN = 1e-3
 """A rotation written with few digits is taken for the nearest true one; one farther off is refused."""
 MAX_BASELINE_MM = 5000.0
@@ -162,6 +166,14 @@ def depth_shift_from(value: Any, path: Path) -> float:
             f"wanted a depth shift of at most {MAX_SHIFT_MM:g} mm either way, found {value!r}: {path}"
         )
     return value
+
+
+def no_depth_shift(source: str) -> str:
+    """Return what is to be said of a calibration whose source tells no depth shift."""
+    return (
+        f"{source} tells no depth shift, 0 is used: depth may read 5 to 35 mm too long; "
+        "`--depth-shift-mm` gives one"
+    )
 
 
 def numbers(values: Any, name: str, path: Path) -> Float:

@@ -90,7 +90,9 @@ def _matrix(content: dict[str, Any], path: Path) -> np.ndarray:
     if odd:
         raise CalibrationError(f"wanted a matrix of numbers, found {odd[0]!r} in it: {path}")
     sizes = content["sizes"] if "sizes" in content else [content["rows"], content["cols"]]
-    whole = isinstance(sizes, list) and all(isinstance(one, float) and one.is_integer() for one in sizes)
+    whole = isinstance(sizes, list) and all(
+        isinstance(one, float) and one >= 0 and one.is_integer() for one in sizes
+    )
     channels = re.match(r"\d*", str(content.get("dt", "")))
     n_channels = int((channels and channels[0]) or 1)
     wanted = math.prod(sizes) * n_channels if whole else -1

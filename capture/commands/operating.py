@@ -119,8 +119,8 @@ def record(
     if rejoin is not None:
         if session is not None:
             raise typer.BadParameter(f"wanted SESSION or --rejoin, found {session} and --rejoin {rejoin}")
-        with _terminate_like_ctrl_c(), views(desk, page=page, host=monitor_host, port=monitor_port):
-            report = _outcome(lambda: rejoin_take(rejoin, desk=desk))
+        with terminate_like_ctrl_c(), views(desk, page=page, host=monitor_host, port=monitor_port):
+            report = outcome(lambda: rejoin_take(rejoin, desk=desk))
     else:
         if session is None or rig is None or not subject:
             missing = "SESSION" if session is None else "--rig" if rig is None else "--subject"
@@ -135,7 +135,7 @@ def record(
         settings = _with_scene(rig, virtual_clock, scene, seed, light)
         labels = _labels(file)
         with (
-            _terminate_like_ctrl_c(),
+            terminate_like_ctrl_c(),
             views(
                 desk,
                 streams=settings.streams,
@@ -145,7 +145,7 @@ def record(
                 labels=labels,
             ),
         ):
-            report = _outcome(
+            report = outcome(
                 lambda: record_take(
                     session,
                     rig=settings,
@@ -157,7 +157,7 @@ def record(
                     **said._asdict(),
                 )
             )
-    _tell(report)
+    tell_report(report)
     if report.state != "complete":
         raise typer.Exit(130)
 
@@ -190,7 +190,7 @@ def operate(
     metadata = _metadata(file, "", consent_scope, operator, notes)
     desk = Desk()
     with (
-        _terminate_like_ctrl_c(),
+        terminate_like_ctrl_c(),
         views(
             desk,
             streams=settings.streams,
@@ -202,7 +202,7 @@ def operate(
     ):
         reports = operate_takes(folder, rig=settings, desk=desk, metadata=metadata, seconds=seconds)
     for report in reports:
-        _tell(report)
+        tell_report(report)
     if any(report.state == "failed" for report in reports):
         raise typer.Exit(1)
 
@@ -283,7 +283,7 @@ def _metadata(
     return metadata
 
 
-def _outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
+def outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
     """Return the report of a take, also of one that Ctrl-C ended."""
     from ..take_report import TakeStopped
 
@@ -293,7 +293,7 @@ def _outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
         return stopped.report
 
 
-def _tell(report: "TakeReport") -> None:
+def tell_report(report: "TakeReport") -> None:
     from ..monitor.words import plain
     from ..take_report import told
 
@@ -307,7 +307,7 @@ def _tell(report: "TakeReport") -> None:
 
 
 @contextmanager
-def _terminate_like_ctrl_c() -> Iterator[None]:
+def terminate_like_ctrl_c() -> Iterator[None]:
     """Let SIGTERM, and the end of the terminal, end the take in order, too."""
     before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
     try:

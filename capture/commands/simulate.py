@@ -27,6 +27,12 @@ Target = Annotated[str, typer.Option(help="face or board.", rich_help_panel=SCEN
 Board = Annotated[str, typer.Option(help="The board, as in a rig file.", rich_help_panel=SCENE)]
 Seed = Annotated[int, typer.Option(help="Another seed is another take.", rich_help_panel=SCENE)]
 Light = Annotated[float, typer.Option(help="Share of full light, 0.05 to 1.", rich_help_panel=SCENE)]
+Hold = Annotated[
+    float,
+    typer.Option(
+        help="Seconds that a board is held still at each place.", min=0.2, max=10, rich_help_panel=SCENE
+    ),
+]
 SceneSeconds = Annotated[
     float, typer.Option(help="Length of the take that is filmed.", min=0.1, rich_help_panel=SCENE)
 ]
@@ -73,6 +79,7 @@ def simulate_a65(
     subject: Subject = "S01",
     target: Target = "face",
     board: Board = "9x6x25mm",
+    hold: Hold = 0.45,
     seed: Seed = 0,
     light: Light = 1.0,
     scene_seconds: SceneSeconds = 60.0,
@@ -102,7 +109,7 @@ def simulate_a65(
     if not (0 < len(serial) < 16 and serial.isascii() and serial.isalnum()):
         raise UsageError(f"--serial wants 1 to 15 letters and digits, found {serial!r}")
     require_pseudonym(subject)
-    settings = {"target": target, "board": board, "seed": seed, "light": light}
+    settings = {"target": target, "board": board, "hold_s": hold, "seed": seed, "light": light}
     scene = ThermalScene(
         parse(settings, SceneSettings, where=COMMAND_LINE), subject=subject, seconds=scene_seconds
     )

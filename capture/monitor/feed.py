@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..desk import Desk, Preview
+from ..guide import Guide, GuideCamera
 from ..preview import scale_colors
 from ..status import StepStatus, TakeStatus
 from ..streams import Stream
@@ -71,7 +72,9 @@ class Feed:
         self._start.update(status)
         self.n += 1
         message = status_message(status, self._start)
-        message.update(n=self.n, silent_s=round(now_s - self._new_s, 1))
+        message.update(
+            n=self.n, silent_s=round(now_s - self._new_s, 1), guide=guide_message(self._desk.guide())
+        )
         self.text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
         for stream in self._streams:
             preview = self._desk.preview(stream)
@@ -132,6 +135,33 @@ def status_message(status: TakeStatus, start: TakeStart) -> dict[str, Any]:
         "notice": _cut(status.notice),
         "notice_is_bad": status.notice_is_bad,
         "can_start": status.can_start,
+    }
+
+
+def guide_message(guide: Guide | None) -> dict[str, Any] | None:
+    """Return what the operator is to do in the page's words; None where nobody guides."""
+    if guide is None:
+        return None
+    return {
+        "hint": _cut(guide.hint),
+        "now": _cut(guide.now),
+        "missing": [_cut(line) for line in guide.missing[:MAX_PROBLEMS]],
+        "n_missing": len(guide.missing),
+        "enough": guide.enough,
+        "trouble": _cut(guide.trouble),
+        "cameras": [_guided_camera(camera) for camera in guide.cameras[:MAX_RECORDERS]],
+    }
+
+
+def _guided_camera(camera: GuideCamera) -> dict[str, Any]:
+    """Return one camera's part: cells as a string of 0 and 1 per row, counts, and the outline it sees."""
+    return {
+        "name": _cut(camera.name),
+        "stream": camera.stream.value,
+        "cells": ["".join("1" if hit else "0" for hit in row) for row in camera.cells],
+        "counts": [[_cut(one.label), one.n, one.wanted] for one in camera.counts],
+        "sight": camera.sight,
+        "outline": camera.outline,
     }
 
 

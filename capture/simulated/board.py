@@ -9,7 +9,7 @@ from ..geometry import Intrinsics, RigidTransform
 from .rig import SimulatedRig
 
 Float32 = NDArray[np.float32]
-HOLD_S, MOVE_S = 0.45, 0.2  # the board is held still, then moved
+HOLD_S, MOVE_S = 0.45, 0.2  # the board is held still (unless told how long), then moved
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -112,8 +112,10 @@ class BoardProgramme:
     and tilts of up to 40 degrees; the place is taken back until the whole pattern is inside.
     """
 
-    def __init__(self, rig: SimulatedRig, target: FlatTarget, *, seconds: float, seed: int) -> None:
-        self._period_s = HOLD_S + MOVE_S
+    def __init__(
+        self, rig: SimulatedRig, target: FlatTarget, *, seconds: float, seed: int, hold_s: float = HOLD_S
+    ) -> None:
+        self._hold_s, self._period_s = hold_s, hold_s + MOVE_S
         n_views = max(2, int(seconds / self._period_s) + 3)
         rng = np.random.default_rng([seed, 7])
         # color needs no aim of its own in the middle: it sees whatever the other two see
@@ -137,7 +139,7 @@ class BoardProgramme:
         """Return color-from-plate at a time, seconds since the first tick."""
         place = max(t_s, 0.0) / self._period_s
         k = min(int(place), len(self._views) - 2)
-        share = np.clip(((place - k) * self._period_s - HOLD_S) / MOVE_S, 0, 1)
+        share = np.clip(((place - k) * self._period_s - self._hold_s) / MOVE_S, 0, 1)
         share = share * share * (3 - 2 * share)
         (turn_a, at_a), (turn_b, at_b) = self._views[k], self._views[k + 1]
         turn, at = turn_a + share * (turn_b - turn_a), at_a + share * (at_b - at_a)

@@ -54,7 +54,9 @@ class _View:
             self.person = load_person(subject)
         else:
             self.target = Board.parse(scene.board).plate
-            self.programme = BoardProgramme(self.rig, self.target, seconds=seconds, seed=scene.seed)
+            self.programme = BoardProgramme(
+                self.rig, self.target, seconds=seconds, seed=scene.seed, hold_s=scene.hold_s
+            )
             self._ink_table = ink_table(self.target)
         rng = np.random.default_rng([*self._seed, 2])
         self._normal = rng.standard_normal(BANK, np.float32)

@@ -20,6 +20,7 @@ class SceneSettings(StrictModel):
     clock : "real" delivers frames at their own times, "virtual" as fast as they render
     fps : frames per second that each simulated sensor makes by itself
     board : the board, as `mavfer board print` names it: 9x6x25mm, charuco-11x8x20mm, ...
+    hold_s : how long the board is held still at each of its places
     wire : the A65 is a GigE Vision device on loopback, filmed with the driver of the real one (Linux; wants a
         GenTL producer, which `mavfer gentl build` makes)
     """
@@ -30,6 +31,7 @@ class SceneSettings(StrictModel):
     clock: Literal["real", "virtual"] = "real"
     fps: float = Field(default=30.0, ge=1.0, le=120.0)
     board: str = "9x6x25mm"
+    hold_s: float = Field(default=0.45, ge=0.2, le=10.0)
     wire: bool = False
 
     @model_validator(mode="after")

@@ -59,6 +59,7 @@ class WiredA65:
         words = [
             *("--address", self._address, "--subject", self._subject, "--seed", scene.seed),
             *("--target", scene.target, "--board", scene.board, "--light", scene.light),
+            *("--hold", scene.hold_s),
             *("--scene-seconds", self._seconds, "--end-with-input"),
         ]
         self._device = subprocess.Popen(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mavfer.calibrate.calibration import Calibration
-from mavfer.calibrate.views import BoardView
+from mavfer.calibrate.views import BoardView, enough_points
 from mavfer.capture.board import Board
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 
@@ -34,7 +34,7 @@ def true_rig() -> Calibration:
 
 @pytest.fixture
 def make_views(true_rig: Calibration) -> MakeViews:
-    """Return a function that makes views of a board, each seen by every camera that has it whole."""
+    """Return a function that makes views of a board, seen by every camera that has it whole, or in part."""
 
     def make(
         n_views: int,
@@ -46,12 +46,16 @@ def make_views(true_rig: Calibration) -> MakeViews:
         tilt: float = 0.35,
         turned: tuple[str, ...] = ("thermal",),
         cameras: tuple[str, ...] = ("color", "depth", "thermal"),
+        rig: Calibration = true_rig,
+        in_part: bool = False,
     ) -> list[BoardView]:
         random = np.random.default_rng(seed)
+        assert rig.thermal is not None
+        assert rig.thermal_from_color is not None
         seen_from = {
-            "color": (true_rig.color, RigidTransform.identity()),
-            "depth": (true_rig.depth, true_rig.color_from_depth.inverse()),
-            "thermal": (true_rig.thermal, true_rig.thermal_from_color),
+            "color": (rig.color, RigidTransform.identity()),
+            "depth": (rig.depth, rig.color_from_depth.inverse()),
+            "thermal": (rig.thermal, rig.thermal_from_color),
         }
         views: list[BoardView] = []
         while len(views) < n_views:
@@ -64,9 +68,11 @@ def make_views(true_rig: Calibration) -> MakeViews:
             for name in cameras:
                 camera, from_color = seen_from[name]
                 px = camera.project((from_color @ pose).apply(board.points_mm))
-                if np.all(px > 4) and np.all(px < np.array(SIZE_PX[name]) - 5):
-                    px = px + random.normal(0, noise_px, px.shape)
-                    corners_px[name] = px[::-1] if name in turned else px
+                inside = np.all((px > 4) & (px < np.array(SIZE_PX[name]) - 5), axis=1)
+                if inside.all() or in_part:
+                    px = np.where(inside[:, None], px + random.normal(0, noise_px, px.shape), np.nan)
+                    if enough_points(px, board):
+                        corners_px[name] = px[::-1] if name in turned else px
             if "color" in corners_px and len(corners_px) > 1:
                 views.append(BoardView(f"{len(views):.3f} s", corners_px, {}))
         return views

@@ -3,6 +3,7 @@
 One virtual take of the simulated rig with a board, recorded once for all tests here: about 15 s.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ from typer.testing import CliRunner
 from mavfer.__main__ import command_line
 from mavfer.calibrate.calibration import Calibration
 from mavfer.calibrate.calibration_file import read_calibration, write_calibration
-from mavfer.calibrate.solve import calibrate_session
+from mavfer.calibrate.search import find_views
+from mavfer.calibrate.solve import calibrate_session, calibrate_sessions
+from mavfer.calibrate.views import BoardView
 from mavfer.capture.board import Chessboard
 from mavfer.capture.master import record
 from mavfer.capture.rig import read_rig, simulated_rig_file
-from mavfer.capture.session import open_session
+from mavfer.capture.session import Session, open_session
 from mavfer.capture.simulated.rig import simulated_rig
 from mavfer.errors import CalibrationError, ConfigError, OutputError
 
@@ -73,7 +76,20 @@ def test_the_calibration_says_where_it_comes_from(solved: Calibration, board_ses
     assert solved.created_utc == record.started_utc
     assert solved.software.startswith("mavfer ")
     assert set(solved.rms_px) == set(solved.coverage) == {"color", "depth", "thermal"}
-    assert len({view.view for view in solved.residuals}) >= 8
+    names = {view.view for view in solved.residuals}
+    assert len(names) >= 8
+    assert names == set(solved.color_from_board)
+    assert solved.board == str(BOARD)
+    assert solved.sources == (record.id,)
+    assert solved.method == "solved from boards"
+
+
+def test_stated_deviations_hold_the_truth(solved: Calibration) -> None:
+    true, stated = simulated_rig(), solved.uncertainty
+    assert abs(solved.depth_shift_mm - true.depth_shift_mm) < 4 * stated["depth"]["depth_shift_mm"]
+    shift_mm = solved.color_from_depth.translation_mm - true.color_from_depth.translation_mm
+    for key, value in zip(("tx_mm", "ty_mm", "tz_mm"), shift_mm, strict=True):
+        assert abs(value) < 5 * stated["color_from_depth"][key]
 
 
 def test_the_board_stands_still_in_every_view(solved: Calibration) -> None:
@@ -85,7 +101,7 @@ def test_the_board_stands_still_in_every_view(solved: Calibration) -> None:
 def test_the_command_writes_the_file_and_prints_a_line_per_camera(
     board_session: Path, solved: Calibration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mavfer.calibrate.solve.calibrate_session", lambda *_, **__: solved)
+    monkeypatch.setattr("mavfer.calibrate.solve.calibrate_sessions", lambda *_, **__: solved)
     out = tmp_path / "calibration.toml"
     arguments = ["calibrate", "solve", str(board_session), "--board", "9x6x25mm", "--out", str(out)]
     result = CliRunner().invoke(command_line("calibrate"), arguments)
@@ -115,10 +131,48 @@ def test_a_wrong_board_is_refused_before_anything_is_read(tmp_path: Path) -> Non
 def test_a_session_without_that_board_is_refused_with_its_path(
     board_session: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mavfer.calibrate.views.MAX_TICKS", 6)
+    monkeypatch.setattr("mavfer.calibrate.search.MAX_TICKS", 6)
     with pytest.raises(CalibrationError, match="the board 4x3x25mm standing still") as raised:
         calibrate_session(open_session(board_session), Chessboard(4, 3, 25.0))
     assert str(raised.value).endswith(str(board_session))
+
+
+@pytest.fixture(scope="module")
+def found(board_session: Path) -> tuple[BoardView, ...]:
+    return find_views(open_session(board_session), BOARD)
+
+
+def test_sessions_of_one_rig_are_solved_together(
+    board_session: Path, found: tuple[BoardView, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def views(session: Session, board: Chessboard, *, number: int, named: str, **_) -> tuple[BoardView, ...]:
+        asked.append((session.path, board, named))
+        return tuple(replace(view, name=named + view.name, session=number) for view in found)
+
+    monkeypatch.setattr("mavfer.calibrate.solve.find_views", views)
+    session = open_session(board_session)
+    both = calibrate_sessions([session, session], BOARD, depth_scale=True)
+    assert asked == [(session.path, BOARD, "board "), (session.path, BOARD, "board ")]
+    assert both.sources == (session.record.id,) * 2
+    assert all(name.startswith("board ") for name in both.color_from_board)
+    assert abs(both.depth_scale - 1) < 5 * both.uncertainty["depth"]["depth_scale"] < 0.05
+    other = open_session(board_session)
+    monkeypatch.setattr(other, "record", other.record.model_copy(update={"rig": "another"}))
+    with pytest.raises(CalibrationError, match="sessions of one rig, found 'simulated' and 'another'"):
+        calibrate_sessions([session, other], BOARD)
+
+
+def test_squares_of_another_size_are_refused(
+    board_session: Path, found: tuple[BoardView, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mavfer.calibrate.solve.find_views", lambda *_, **__: found)
+    with pytest.raises(
+        CalibrationError, match=r"measure (24\.\d|25\.\d) mm by the depth camera, .* says 30 mm"
+    ) as told:
+        calibrate_session(open_session(board_session), Chessboard(9, 6, 30.0))
+    assert str(told.value).endswith(str(board_session))
 
 
 def test_a_file_made_by_the_solver_reads_back(solved: Calibration, tmp_path: Path) -> None:

@@ -120,6 +120,27 @@ def test_infrared_on_the_depth_it_came_with_is_what_the_depth_warp_would_lay(tru
         assert np.abs(laid - wanted[..., axis])[seen].max() < 0.05
 
 
+def test_a_picture_of_one_temperature_lays_that_temperature_and_no_other(true_rig: Calibration) -> None:
+    depth_mm = np.full((1080, 1920), 1000, np.uint16)
+    laid = thermal_to_color(np.full((512, 640), 7500, np.uint16), depth_mm, true_rig)
+    assert set(np.unique(laid)) == {0, 7500}  # nothing is mixed with what lies beside the picture
+
+
+def test_what_lies_far_beside_a_lens_that_folds_back_is_not_seen(true_rig: Calibration) -> None:
+    bent = replace(true_rig.camera_of(Stream.THERMAL), distortion=(-0.35, 0.2, 0.0, 0.0, -3.0))
+    rig = replace(true_rig, thermal=bent)
+    x, y = (edges.ravel() for edges in np.meshgrid(np.linspace(0, 1919, 25), np.linspace(0, 1079, 15)))
+    px = np.stack([x, y], axis=-1)
+    xyz_mm = rig.from_color(Stream.THERMAL).apply(rig.color.unproject(px, np.full(len(px), 1000.0)))
+    straight = replace(bent, distortion=(0.0, 0.0, 0.0, 0.0, 0.0)).project(xyz_mm)
+    beside = np.any((straight < (-200, -200)) | (straight > (840, 712)), axis=-1)
+    assert beside.any()
+    assert np.isnan(carry(px[beside], np.full(beside.sum(), 1000.0), rig, Stream.THERMAL)).all()
+    laid = thermal_to_color(np.full((512, 640), 7500, np.uint16), np.full((1080, 1920), 1000, np.uint16), rig)
+    assert not laid[y[beside].astype(int), x[beside].astype(int)].any()
+    assert laid[540, 960] == 7500
+
+
 def test_a_picture_of_no_depth_lays_nothing(true_rig: Calibration) -> None:
     warm = np.full((512, 640), 30_000, np.uint16)
     laid = thermal_to_color(warm, np.zeros((40, 50), np.uint16), true_rig, region=(900, 500, 950, 540))

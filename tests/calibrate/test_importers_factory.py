@@ -19,7 +19,7 @@ from mavfer.calibrate.importers.kinect_factory import (
     freenect2_color_px,
     import_kinect_factory,
 )
-from mavfer.capture.geometry import RigidTransform
+from mavfer.capture.geometry import Intrinsics, RigidTransform
 from mavfer.capture.kinect_v2.factory import FILE_NAME, FactoryCalibration, FactoryIntrinsics
 from mavfer.capture.kinect_v2.microsoft_sdk import factory_from_lens
 from mavfer.capture.payload import DOCUMENTS
@@ -72,18 +72,33 @@ def polynomial_of(rig: Calibration) -> dict[str, float]:
     return fixed | found
 
 
+def in_mirrored_pictures(rig: Calibration) -> Calibration:
+    """Return the rig that sees the mirrored world as `rig` sees it, in pictures flipped left to right."""
+
+    def flipped(camera: Intrinsics) -> Intrinsics:
+        k1, k2, p1, p2, k3 = camera.distortion
+        return replace(camera, cx=camera.width - 1 - camera.cx, distortion=(k1, k2, p1, -p2, k3))
+
+    flip = np.diag([-1.0, 1.0, 1.0])
+    pose = rig.color_from_depth
+    return replace(
+        rig,
+        color=flipped(rig.color),
+        depth=flipped(rig.depth),
+        color_from_depth=RigidTransform(flip @ pose.rotation @ flip, flip @ pose.translation_mm),
+    )
+
+
 def freenect2(rig: Calibration) -> FactoryCalibration:
     """Return what libfreenect2 tells of a rig whose polynomials fit it: everything mirrored."""
-    told = FactoryCalibration(
+    return FactoryCalibration(
         driver="libfreenect2",
         driver_version="0.2.0",
         serial=None,
-        mirrored=False,
-        depth=mirrored_depth(rig).mirrored(),
-        color_parameters=polynomial_of(rig),
+        mirrored=True,
+        depth=mirrored_depth(rig),
+        color_parameters=polynomial_of(in_mirrored_pictures(rig)),
     )
-    mirrored = told.model_copy(update={"mirrored": True}).unmirrored()  # a flip undoes itself
-    return mirrored.model_copy(update={"mirrored": True})
 
 
 def sdk(rig: Calibration) -> FactoryCalibration:
@@ -200,6 +215,34 @@ def test_color_parameters_that_lack_one_are_refused(kinect: Calibration) -> None
     del factory.color_parameters["mx_x1y0"]
     with pytest.raises(CalibrationError, match="mx_x1y0 are missing"):
         calibration_from_factory(factory, rig="lab", where=WHERE)
+
+
+@pytest.mark.parametrize("name", ["fx", "shift_d"])
+def test_color_parameters_that_would_be_divided_by_and_are_0_are_refused(
+    kinect: Calibration, name: str
+) -> None:
+    factory = freenect2(kinect)
+    factory.color_parameters[name] = 0.0
+    with pytest.raises(CalibrationError, match=r"fx and shift_d other than 0.*: somewhere$"):
+        calibration_from_factory(factory, rig="lab", where=WHERE)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"width": 30_000}, "wanted 512 x 424 pixels of depth, .* found 30000 x 424"),
+        ({"cx": -5.0}, "principal point"),
+        ({"fx": 100.0}, "focal lengths near each other"),
+        ({"k1": -50.0}, "lens of the depth camera that can be undone"),
+    ],
+)
+def test_a_depth_camera_that_no_calibration_file_may_hold_is_refused(
+    kinect: Calibration, change: dict, complaint: str
+) -> None:
+    told = freenect2(kinect)
+    wrong = told.model_copy(update={"depth": told.depth.model_copy(update=change)})
+    with pytest.raises(CalibrationError, match=rf"{complaint}.*: somewhere$"):
+        calibration_from_factory(wrong, rig="lab", where=WHERE)
 
 
 def test_a_mapper_that_no_camera_explains_is_refused(kinect: Calibration) -> None:

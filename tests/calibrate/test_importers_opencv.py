@@ -77,7 +77,10 @@ def test_single_cameras_and_their_poses_make_the_rig(
     calibration = import_opencv(files, rig="lab", depth_shift_mm=-13.35, depth_scale=1.01)
     assert_same_geometry(calibration, true_rig)
     assert (calibration.rig, calibration.depth_shift_mm, calibration.depth_scale) == ("lab", -13.35, 1.01)
-    assert calibration.sources[:2] == ("color.yml", "depth.yml")
+    cameras = ("color.yml", "depth.yml", "thermal.yml")
+    assert calibration.sources == (*cameras, "stereo_depth.yml", "stereo_thermal.yml")
+    assert calibration.remarks == ()
+    assert any("tells no depth shift" in remark for remark in import_opencv(files).remarks)
     write_calibration(tmp_path / "calibration.toml", calibration)
     assert_same_geometry(read_calibration(tmp_path / "calibration.toml"), true_rig)
 
@@ -164,6 +167,14 @@ def test_a_camera_that_is_none_of_ours_is_refused_with_the_reason(
         import_opencv(replace(files, color=path))
     assert str(caught.value).endswith(f": {path}")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", ["rows: -3, cols: -3", "sizes: [-1, -9]", "rows: 1e9, cols: 1e9"])
+def test_a_matrix_of_a_size_that_none_has_is_refused(files: OpenCVFiles, tmp_path: Path, size: str) -> None:
+    path = tmp_path / "size.yml"
+    path.write_text(f"camera_matrix: {{{size}, data: [1000., 0., 500., 0., 1000., 500., 0., 0., 1.]}}\n")
+    with pytest.raises(CalibrationError, match="as many numbers as its size says"):
+        import_opencv(replace(files, color=path))
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 // The page: what comes over the line is shown, and what the operator does goes back over it.
 import { Controls } from "./controls.js";
+import { Guide } from "./guide.js";
 import { Line } from "./line.js";
 import { Pictures } from "./pictures.js";
 import { View } from "./view.js";
 
 const view = new View();
 const pictures = new Pictures(document.getElementById("strip"));
+const guide = new Guide(pictures);
 const line = new Line({
   hello(message) {
     pictures.build(message.streams, message.scales);
@@ -15,6 +17,7 @@ const line = new Line({
   status(message) {
     view.show(message);
     controls.allow(message);
+    guide.show(message.guide);
   },
   picture(head, jpeg) {
     return pictures.draw(head, jpeg);

@@ -1,0 +1,41 @@
+"""The command `mavfer calibrate show CALIBRATION`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def show(
+    calibration: Annotated[Path, typer.Argument(metavar="CALIBRATION", help="A calibration file.")],
+    session: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A session of the same rig, of a board or a face, to look at through the calibration; "
+            "give it again for more."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("calibration.html"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
+) -> None:
+    """Draw a calibration as one page: residuals, coverage, the rig in space, how certain a face is placed.
+
+    The page needs no network and no other file. What a file does not hold, imported ones above all, it names.
+    """
+    from ...capture.session import open_session
+    from ...errors import OutputError
+    from ...output import require_free
+    from ..calibration_file import read_calibration
+    from ..gates import calibration_warnings
+    from ..show import calibration_page
+    from ..show_session import find_moment
+
+    require_free(out, overwrite=overwrite)
+    if out.is_dir():
+        raise OutputError(f"wanted a file name, found a folder: {out}")
+    shown = read_calibration(calibration)
+    moments = [find_moment(shown, open_session(path)) for path in session or ()]
+    calibration_page(shown, moments).write(out, overwrite=overwrite)
+    for warning in calibration_warnings(shown):
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(f"wrote the page of the calibration of rig {shown.rig!r}: {out}")
