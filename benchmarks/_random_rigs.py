@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from mavfer.calibrate.views import BoardView
+from mavfer.calibrate.solver.views import BoardView
 from mavfer.capture.board import Board
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 from mavfer.capture.simulated import renderer

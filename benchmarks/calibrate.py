@@ -26,12 +26,12 @@ from _random_rigs import (
     rendered,
 )
 
-from mavfer.calibrate.depth_shift import DepthPoints, blank_mm, fit_depth, paper_depths_mm
-from mavfer.calibrate.rig_geometry import INTRINSICS, RigGeometry
-from mavfer.calibrate.rig_solver import Solution, solve_views
-from mavfer.calibrate.shading import find_in_even_light
-from mavfer.calibrate.uncertainty import POSE_KEYS, face_places_px
-from mavfer.calibrate.views import BoardView
+from mavfer.calibrate.boards.shading import find_in_even_light
+from mavfer.calibrate.solver.depth_shift import DepthPoints, blank_mm, fit_depth, paper_depths_mm
+from mavfer.calibrate.solver.rig_geometry import INTRINSICS, RigGeometry
+from mavfer.calibrate.solver.rig_solver import Solution, solve_views
+from mavfer.calibrate.solver.uncertainty import POSE_KEYS, face_places_px
+from mavfer.calibrate.solver.views import BoardView
 from mavfer.capture.board import Board, Chessboard
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 from mavfer.capture.simulated import renderer

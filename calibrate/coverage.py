@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..capture.board import Board
 from ..capture.geometry import Intrinsics
-from .views import BoardView, enough_points
+from .solver.views import BoardView, enough_points
 
 Float = NDArray[np.float64]
 REFERENCE = "color"

@@ -1,6 +1,6 @@
 """Calibration boards as things: where their points lie, what is printed on them, and what they are called.
 
-Nothing looks for a board in a picture here (calibrate/detect.py does). A board's points lie in the plane
+Nothing looks for a board in a picture here (calibrate/boards does). A board's points lie in the plane
 z = 0, x to the right and y down as one looks at it, millimetres, the first point at the origin.
 """
 

@@ -1,6 +1,6 @@
 """What an operator is guided to do while a take runs, as plain values: the page and the terminal show them.
 
-Whoever guides lays a `Guide` on the desk; nothing here knows what is guided to (calibrate/live.py does).
+Whoever guides lays a `Guide` on the desk; nothing here knows what is guided to (calibrate/guide does).
 """
 
 from dataclasses import dataclass

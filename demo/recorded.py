@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..calibrate.boards.detect import find_corners
 from ..calibrate.calibration import Calibration
-from ..calibrate.detect import find_corners
 from ..capture.board import Board
 from ..capture.rig import Rig
 from ..capture.session import open_session

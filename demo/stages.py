@@ -17,7 +17,7 @@ from ..annotate.simulated import simulated_traces
 from ..annotate.trace import write_trace
 from ..calibrate.calibration import Calibration
 from ..calibrate.calibration_file import write_calibration
-from ..calibrate.solve import calibrate_session
+from ..calibrate.solver.solve import calibrate_session
 from ..capture.board import Board
 from ..capture.master import record
 from ..capture.rig import Rig, read_rig, simulated_rig_file

@@ -20,7 +20,7 @@ def board_print(
     the instructions on its second page; with a PNG they are printed here.
     """
     from ...capture.board import Board
-    from ..printing import instructions_of, write_board
+    from ..boards.printing import instructions_of, write_board
 
     drawn = Board.parse(board)
     if drawn.symmetric:

@@ -61,7 +61,7 @@ def live(
     from ...output import require_free
     from ..calibration import require_rig
     from ..calibration_file import read_calibration
-    from ..live import LiveGuide, require_guidable
+    from ..guide.live import LiveGuide, require_guidable
 
     shown = Board.parse(board)
     settings = read_rig(rig)

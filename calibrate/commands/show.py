@@ -26,9 +26,9 @@ def show(
     from ...errors import OutputError
     from ...output import require_free
     from ..calibration_file import read_calibration
-    from ..gates import calibration_warnings
-    from ..show import calibration_page
-    from ..show_session import find_moment
+    from ..show.moments import find_moment
+    from ..show.page import calibration_page
+    from ..solver.gates import calibration_warnings
 
     require_free(out, overwrite=overwrite)
     if out.is_dir():

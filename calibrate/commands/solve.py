@@ -33,8 +33,8 @@ def calibrate(
     from ...output import require_free
     from ...progress import bar
     from ..calibration_file import write_calibration
-    from ..gates import calibration_warnings
-    from ..solve import calibrate_sessions
+    from ..solver.gates import calibration_warnings
+    from ..solver.solve import calibrate_sessions
 
     shown = Board.parse(board)
     require_free(out, overwrite=overwrite)

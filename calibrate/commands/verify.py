@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ..agreement import LIMIT_PX, Agreement
-from ..verify import N_MOMENTS
+from ..verify.agreement import LIMIT_PX, Agreement
+from ..verify.verify import N_MOMENTS
 
 COLORS = {"agrees": "green", "knocked": "red", "cannot tell": "yellow"}
 
@@ -43,7 +43,7 @@ def verify(
     from ...progress import bar
     from ..calibration import require_rig
     from ..calibration_file import read_calibration
-    from ..verify import verify as verify_session
+    from ..verify.verify import verify as verify_session
 
     if out is not None:
         require_free(out, overwrite=overwrite)
@@ -57,7 +57,7 @@ def verify(
     else:
         _print_agreement(agreement)
     if out is not None:
-        from ..verify_page import write_page
+        from ..verify.page import write_page
 
         write_page(out, agreement, recorded, geometry, overwrite=overwrite)
         typer.echo(f"wrote the report: {out}", err=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mavfer.calibrate.calibration import Calibration
-from mavfer.calibrate.views import BoardView, enough_points
+from mavfer.calibrate.solver.views import BoardView, enough_points
 from mavfer.capture.board import Board
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 

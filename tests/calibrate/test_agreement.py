@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from mavfer.calibrate.agreement import CameraAgreement, Measured, agreement_of, direction_of
-from mavfer.calibrate.edge_fit import Offset
-from mavfer.calibrate.steps import find_steps
+from mavfer.calibrate.verify.agreement import CameraAgreement, Measured, agreement_of, direction_of
+from mavfer.calibrate.verify.edge_fit import Offset
+from mavfer.calibrate.verify.steps import find_steps
 
 F_PX = 1060.0
 

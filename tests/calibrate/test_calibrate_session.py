@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from mavfer.__main__ import command_line
 from mavfer.calibrate.calibration import Calibration
 from mavfer.calibrate.calibration_file import read_calibration, write_calibration
-from mavfer.calibrate.search import find_views
-from mavfer.calibrate.solve import calibrate_session, calibrate_sessions
-from mavfer.calibrate.views import BoardView
+from mavfer.calibrate.solver.search import find_views
+from mavfer.calibrate.solver.solve import calibrate_session, calibrate_sessions
+from mavfer.calibrate.solver.views import BoardView
 from mavfer.capture.board import Chessboard
 from mavfer.capture.master import record
 from mavfer.capture.rig import read_rig, simulated_rig_file
@@ -101,7 +101,7 @@ def test_the_board_stands_still_in_every_view(solved: Calibration) -> None:
 def test_the_command_writes_the_file_and_prints_a_line_per_camera(
     board_session: Path, solved: Calibration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mavfer.calibrate.solve.calibrate_sessions", lambda *_, **__: solved)
+    monkeypatch.setattr("mavfer.calibrate.solver.solve.calibrate_sessions", lambda *_, **__: solved)
     out = tmp_path / "calibration.toml"
     arguments = ["calibrate", "solve", str(board_session), "--board", "9x6x25mm", "--out", str(out)]
     result = CliRunner().invoke(command_line("calibrate"), arguments)
@@ -131,7 +131,7 @@ def test_a_wrong_board_is_refused_before_anything_is_read(tmp_path: Path) -> Non
 def test_a_session_without_that_board_is_refused_with_its_path(
     board_session: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mavfer.calibrate.search.MAX_TICKS", 6)
+    monkeypatch.setattr("mavfer.calibrate.solver.search.MAX_TICKS", 6)
     with pytest.raises(CalibrationError, match="the board 4x3x25mm standing still") as raised:
         calibrate_session(open_session(board_session), Chessboard(4, 3, 25.0))
     assert str(raised.value).endswith(str(board_session))
@@ -151,7 +151,7 @@ def test_sessions_of_one_rig_are_solved_together(
         asked.append((session.path, board, named))
         return tuple(replace(view, name=named + view.name, session=number) for view in found)
 
-    monkeypatch.setattr("mavfer.calibrate.solve.find_views", views)
+    monkeypatch.setattr("mavfer.calibrate.solver.solve.find_views", views)
     session = open_session(board_session)
     both = calibrate_sessions([session, session], BOARD, depth_scale=True)
     assert asked == [(session.path, BOARD, "board "), (session.path, BOARD, "board ")]
@@ -167,7 +167,7 @@ def test_sessions_of_one_rig_are_solved_together(
 def test_squares_of_another_size_are_refused(
     board_session: Path, found: tuple[BoardView, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mavfer.calibrate.solve.find_views", lambda *_, **__: found)
+    monkeypatch.setattr("mavfer.calibrate.solver.solve.find_views", lambda *_, **__: found)
     with pytest.raises(
         CalibrationError, match=r"measure (24\.\d|25\.\d) mm by the depth camera, .* says 30 mm"
     ) as told:

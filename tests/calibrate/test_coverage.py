@@ -19,9 +19,9 @@ from mavfer.calibrate.coverage import (
     tilt_and_distance,
     tilt_ways,
 )
-from mavfer.calibrate.gates import GOOD_COVERAGE, calibration_warnings
-from mavfer.calibrate.rig_solver import solve_views
-from mavfer.calibrate.views import BoardView
+from mavfer.calibrate.solver.gates import GOOD_COVERAGE, calibration_warnings
+from mavfer.calibrate.solver.rig_solver import solve_views
+from mavfer.calibrate.solver.views import BoardView
 from mavfer.capture.board import Board, Chessboard
 from mavfer.capture.geometry import RigidTransform
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mavfer.calibrate.calibration import Calibration
-from mavfer.calibrate.depth_shift import DepthPoints
-from mavfer.calibrate.diagnosis import mirrored_view, require_size
-from mavfer.calibrate.rig_solver import solve_views
-from mavfer.calibrate.views import BoardView
+from mavfer.calibrate.solver.depth_shift import DepthPoints
+from mavfer.calibrate.solver.diagnosis import mirrored_view, require_size
+from mavfer.calibrate.solver.rig_solver import solve_views
+from mavfer.calibrate.solver.views import BoardView
 from mavfer.capture.board import Board, Chessboard
 from mavfer.capture.geometry import RigidTransform
 from mavfer.errors import CalibrationError

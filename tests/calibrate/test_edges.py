@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mavfer.calibrate.calibration import Calibration
-from mavfer.calibrate.contours import find_contours
-from mavfer.calibrate.edge_fit import find_offset
-from mavfer.calibrate.edges import (
+from mavfer.calibrate.verify.contours import find_contours
+from mavfer.calibrate.verify.edge_fit import find_offset
+from mavfer.calibrate.verify.edges import (
     best_shift,
     expected_edges,
     find_slopes,

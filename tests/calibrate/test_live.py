@@ -18,10 +18,10 @@ from playwright.sync_api import expect, sync_playwright
 from typer.testing import CliRunner
 
 from mavfer.__main__ import command_line, spelled_out
-from mavfer.calibrate.finder import Finder, Watcher
-from mavfer.calibrate.live import LiveGuide, require_guidable
-from mavfer.calibrate.places import HOLD_S, MAX_GAP_S, Places
-from mavfer.calibrate.search import find_views
+from mavfer.calibrate.guide.finder import Finder, Watcher
+from mavfer.calibrate.guide.live import LiveGuide, require_guidable
+from mavfer.calibrate.guide.places import HOLD_S, MAX_GAP_S, Places
+from mavfer.calibrate.solver.search import find_views
 from mavfer.capture.board import Board, Chessboard
 from mavfer.capture.desk import Desk, Preview, Stop
 from mavfer.capture.master import record
@@ -142,7 +142,8 @@ def test_a_finder_that_dies_again_and_again_says_so() -> None:
 
 
 def test_the_finder_ends_with_its_master() -> None:
-    words = "from mavfer.calibrate.finder import Finder; from mavfer.capture.board import Board; import os\n"
+    words = "from mavfer.calibrate.guide.finder import Finder\n"
+    words += "from mavfer.capture.board import Board; import os\n"
     words += "f = Finder(Board.parse('9x6x25mm')); f.__enter__(); print(f.pid, flush=True); os._exit(0)"
     ran = subprocess.run(
         [sys.executable, "-c", words], capture_output=True, text=True, check=True, timeout=60

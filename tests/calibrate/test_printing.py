@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mavfer.__main__ import command_line
-from mavfer.calibrate.detect import find_corners
-from mavfer.calibrate.printing import (
+from mavfer.calibrate.boards.detect import find_corners
+from mavfer.calibrate.boards.printing import (
     EDGE_MM,
     FOOT_MM,
     ink_rectangles_mm,

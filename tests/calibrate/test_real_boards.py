@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mavfer.calibrate.detect import find_corners
-from mavfer.calibrate.markers import decoded_markers
+from mavfer.calibrate.boards.detect import find_corners
+from mavfer.calibrate.boards.markers import decoded_markers
 from mavfer.capture.board import ArucoGrid, Chessboard
 from mavfer.capture.streams import Stream
 

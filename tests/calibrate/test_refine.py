@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import least_squares
 
 from mavfer.calibrate.calibration import Calibration
-from mavfer.calibrate.refine import RigGeometry, Sightings, moved, refine, robust_cost
+from mavfer.calibrate.solver.refine import RigGeometry, Sightings, moved, refine, robust_cost
 from mavfer.capture.board import Chessboard
 from mavfer.capture.geometry import RigidTransform
 

@@ -5,23 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mavfer.calibrate import show_epipolar as epipolar
-from mavfer.calibrate import show_residuals as left_over
+from mavfer.calibrate.boards.circles import center_shift_px
 from mavfer.calibrate.calibration import Calibration, ViewResidual
-from mavfer.calibrate.circles import center_shift_px
-from mavfer.calibrate.show_axes import round_figure, thinned
-from mavfer.calibrate.show_certainty import certainty_of, ellipses_px, placements
-from mavfer.calibrate.show_coverage import boards_of, still_missing, tilt_of
-from mavfer.calibrate.show_lens import lens_field
-from mavfer.calibrate.show_overlays import depth_rims, foreground, region_around
-from mavfer.calibrate.show_rig import (
+from mavfer.calibrate.show import arrows as left_over
+from mavfer.calibrate.show import epipolar
+from mavfer.calibrate.show.axes import round_figure, thinned
+from mavfer.calibrate.show.coverage_maps import boards_of, still_missing, tilt_of
+from mavfer.calibrate.show.ellipses import certainty_of, ellipses_px, placements
+from mavfer.calibrate.show.lens import lens_field
+from mavfer.calibrate.show.overlays import depth_rims, foreground, region_around
+from mavfer.calibrate.show.rig import (
     board_outlines_mm,
     field_of_view_deg,
     oblique,
     place_in_words,
     placed_cameras,
 )
-from mavfer.calibrate.show_tables import rotation_vector_deg, two_figures, verdict
+from mavfer.calibrate.show.tables import rotation_vector_deg, two_figures, verdict
 from mavfer.capture.board import Board, CircleGrid
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 from mavfer.capture.streams import Stream

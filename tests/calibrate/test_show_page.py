@@ -12,12 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from mavfer.__main__ import command_line
+from mavfer.calibrate.boards.detect import find_corners
 from mavfer.calibrate.calibration import Calibration, ViewResidual, camera_name
 from mavfer.calibrate.calibration_file import read_calibration, write_calibration
-from mavfer.calibrate.detect import find_corners
-from mavfer.calibrate.show import calibration_page
-from mavfer.calibrate.show_epipolar import epipolar_points
-from mavfer.calibrate.show_session import add_session, find_moment
+from mavfer.calibrate.show.epipolar import epipolar_points
+from mavfer.calibrate.show.moments import add_session, find_moment
+from mavfer.calibrate.show.page import calibration_page
 from mavfer.capture.board import Board
 from mavfer.capture.geometry import RigidTransform
 from mavfer.capture.master import record

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from mavfer.calibrate.calibration import Calibration, ViewResidual
-from mavfer.calibrate.depth_shift import blank_mm, paper_depths_mm
-from mavfer.calibrate.gates import calibration_warnings
-from mavfer.calibrate.rig_geometry import RigGeometry
-from mavfer.calibrate.rig_solver import Solution, solve_views
-from mavfer.calibrate.views import BoardView
+from mavfer.calibrate.solver.depth_shift import blank_mm, paper_depths_mm
+from mavfer.calibrate.solver.gates import calibration_warnings
+from mavfer.calibrate.solver.rig_geometry import RigGeometry
+from mavfer.calibrate.solver.rig_solver import Solution, solve_views
+from mavfer.calibrate.solver.views import BoardView
 from mavfer.capture.board import Board, Chessboard
 from mavfer.capture.geometry import RigidTransform
 from mavfer.errors import CalibrationError

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from mavfer.calibrate.calibration import Calibration
-from mavfer.calibrate.depth_shift import DepthPoints, fit_depth, read_over_true
-from mavfer.calibrate.rig_geometry import RigGeometry, moved
-from mavfer.calibrate.rig_solver import Solution, solve_views
-from mavfer.calibrate.uncertainty import _inverse_steps
-from mavfer.calibrate.views import BoardView
+from mavfer.calibrate.solver.depth_shift import DepthPoints, fit_depth, read_over_true
+from mavfer.calibrate.solver.rig_geometry import RigGeometry, moved
+from mavfer.calibrate.solver.rig_solver import Solution, solve_views
+from mavfer.calibrate.solver.uncertainty import _inverse_steps
+from mavfer.calibrate.solver.views import BoardView
 from mavfer.capture.board import Chessboard
 from mavfer.capture.geometry import RigidTransform
 from mavfer.errors import CalibrationError
@@ -165,7 +165,7 @@ def test_the_shift_says_nothing_about_the_size_of_the_squares(solution: Solution
 
 def test_a_longer_focal_length_puts_the_boards_farther_away(solution: Solution) -> None:
     """The derivative that widens the shift is that of solving again with another lens."""
-    from mavfer.calibrate.depth_shift import _depth_slopes
+    from mavfer.calibrate.solver.depth_shift import _depth_slopes
 
     determined = solution.determined
     points = depth_points(solution, scale=1.0, shift_mm=0.0)

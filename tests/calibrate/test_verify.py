@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from mavfer.__main__ import command_line
 from mavfer.calibrate.calibration import Calibration
 from mavfer.calibrate.calibration_file import write_calibration
-from mavfer.calibrate.verify import verify
+from mavfer.calibrate.verify.verify import verify
 from mavfer.capture.geometry import RigidTransform
 from mavfer.capture.master import record
 from mavfer.capture.rig import read_rig, simulated_rig_file

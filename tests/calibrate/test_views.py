@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mavfer.calibrate.detect import refine_corners
-from mavfer.calibrate.shading import evened
-from mavfer.calibrate.views import BoardView, enough_points, select_views
+from mavfer.calibrate.boards.detect import refine_corners
+from mavfer.calibrate.boards.shading import evened
+from mavfer.calibrate.solver.views import BoardView, enough_points, select_views
 from mavfer.capture.board import Board, Chessboard
 
 BOARD = Chessboard(9, 6, 25.0)

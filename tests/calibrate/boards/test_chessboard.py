@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mavfer.calibrate.chessboard import is_grid
-from mavfer.calibrate.detect import find_corners, other_sizes, refine_corners
+from mavfer.calibrate.boards.chessboard import is_grid
+from mavfer.calibrate.boards.detect import find_corners, other_sizes, refine_corners
 from mavfer.capture.board import Chessboard
 from mavfer.capture.streams import Stream
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mavfer.calibrate.circles import center_shift_px, find_circles, refine_circles
-from mavfer.calibrate.detect import other_sizes
+from mavfer.calibrate.boards.circles import center_shift_px, find_circles, refine_circles
+from mavfer.calibrate.boards.detect import other_sizes
 from mavfer.capture.board import Board, CircleGrid
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 from mavfer.capture.streams import Stream

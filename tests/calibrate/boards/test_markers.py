@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mavfer.calibrate.detect import find_corners, other_sizes, refine_corners
-from mavfer.calibrate.markers import mirrored_board
+from mavfer.calibrate.boards.detect import find_corners, other_sizes, refine_corners
+from mavfer.calibrate.boards.markers import mirrored_board
 from mavfer.capture.board import Board
 from mavfer.capture.streams import Stream
 

@@ -1,0 +1,1 @@
+"""Calibration boards found in pictures of any stream, and printed."""

@@ -1,0 +1,1 @@
+"""Guided capture of a board session: `mavfer calibrate --live`."""

@@ -1,0 +1,1 @@
+"""A calibration as one page: `mavfer calibrate show`."""

@@ -1,0 +1,1 @@
+"""Whether a recording still fits the rig's calibration: `mavfer calibrate verify`."""
