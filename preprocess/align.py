@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..calibrate.calibration import Calibration
+from ..calibrate.optics import project_seen
 from ..capture.streams import Stream
 from .record import Align
 
@@ -268,4 +269,4 @@ def seen_by(stream: Stream, xyz_mm: Float, calibration: Calibration) -> Float:
     With `face_in_space` this is `calibrate.carry.carry`; apart, because the first half is the dear one (1 ms)
     and serves infrared and thermal alike.
     """
-    return calibration.camera_of(stream).project(calibration.from_color(stream).apply(xyz_mm))
+    return project_seen(calibration.camera_of(stream), calibration.from_color(stream).apply(xyz_mm))

@@ -256,18 +256,16 @@ def _pose_alone(camera: Intrinsics, corners_px: Float, board: Board) -> RigidTra
     known = np.isfinite(corners_px).all(axis=1)
     rays = camera.rays(corners_px[known])[:, :2]
     sane = np.isfinite(rays).all(axis=1)
-    points = board.points_mm[known][sane]
+    points, rays = board.points_mm[known][sane], np.ascontiguousarray(rays[sane])
     if len(points) < 6:
         return None
-    try:
-        found, turns, shifts, _ = cv2.solvePnPGeneric(
-            points, rays[sane], np.eye(3), np.zeros(5), flags=cv2.SOLVEPNP_IPPE
-        )
+    try:  # OpenCV 5.0's IPPE is wrong where the rotation is exactly half a turn; its SQPNP is not
+        found, turn, shift = cv2.solvePnP(points, rays, np.eye(3), np.zeros(5), flags=cv2.SOLVEPNP_SQPNP)
     except cv2.error:
         return None
     if not found:
         return None
-    turn, shift = cv2.solvePnPRefineLM(points, rays[sane], np.eye(3), np.zeros(5), turns[0], shifts[0])
+    turn, shift = cv2.solvePnPRefineLM(points, rays, np.eye(3), np.zeros(5), turn, shift)
     return RigidTransform.from_rotation_vector(turn, np.ravel(shift))
 
 

@@ -17,12 +17,14 @@ from ..boards.detect import other_sizes, refine_corners
 from ..boards.markers import mirrored_board
 from ..boards.shading import find_in_even_light
 from ..calibration import camera_name
+from .ticks import ticks_at_rest
 from .views import BoardView, enough_points
 
 Float = NDArray[np.float64]
 Progress: TypeAlias = Callable[[int, int], None]
 STREAMS = (Stream.INFRARED, Stream.THERMAL, Stream.COLOR)  # the cheapest first
-MAX_TICKS = 150  # moments that are searched; a longer session is searched in larger steps
+MAX_TICKS = 150  # moments that are searched, of those at rest
+LOOK_SHARE = 0.2  # of the time goes into finding which moments those are
 STILL_WIDTHS_PER_S = 0.004  # exposures of two cameras lie up to 17 ms apart: 0.13 color pixels at most
 NEIGHBOUR_S = 0.25
 N_LOOKED_AT = 5  # pictures in which something else is looked for where the board is not
@@ -38,7 +40,8 @@ def find_views(
 ) -> tuple[BoardView, ...]:
     """Return the moments of a board session in which the board stood still, in the order of time.
 
-    About 150 ms per moment on one core, of which at most 150 are searched.
+    About 7 ms for each of the session's ticks on one core, and 150 ms for each of those at rest that show
+    something new (ticks.py), of which at most 150 are searched.
 
     Parameters
     ----------
@@ -59,12 +62,22 @@ def find_views(
             )
     synchronized = synchronize(session)
     n_ticks = len(synchronized.time_s)
-    ticks = range(0, n_ticks, max(1, -(-n_ticks // MAX_TICKS)))
+
+    def tell(share: float) -> None:
+        if on_progress is not None:
+            on_progress(round(share * n_ticks), n_ticks)
+
+    ticks = ticks_at_rest(
+        session,
+        synchronized.index,
+        synchronized.time_s,
+        n_wanted=MAX_TICKS,
+        on_progress=lambda done: tell(LOOK_SHARE * done / n_ticks),
+    )
     views: list[BoardView] = []
     n_moving, frames = 0, {}
     for n_done, tick in enumerate(ticks):
-        if on_progress is not None:
-            on_progress(n_done, len(ticks))
+        tell(LOOK_SHARE + (1 - LOOK_SHARE) * n_done / len(ticks))
         frame = {stream: int(index[tick]) for stream, index in synchronized.index.items() if index[tick] >= 0}
         name = f"{named}{synchronized.time_s[tick]:.3f} s"
         frames[name] = frame
@@ -72,8 +85,7 @@ def find_views(
         n_moving += not still
         if still and corners_px:
             views.append(BoardView(name, corners_px, frame, number))
-    if on_progress is not None:
-        on_progress(len(ticks), len(ticks))
+    tell(1.0)
     _require_unmirrored(session, board, frames=frames, views=views)
     if not views:
         instead = "" if n_moving else _seen_instead(session, board, frames)

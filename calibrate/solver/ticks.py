@@ -6,7 +6,7 @@ through in thumbnails first. Whether the board really stood still is judged by i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -25,27 +25,34 @@ SAME_PLACE = 1.25  # pictures that differ by less than so many times what noise 
 
 
 def ticks_at_rest(
-    session: Session, index: Mapping[Stream, NDArray[np.int64]], time_s: NDArray[np.float64], *, n_wanted: int
+    session: Session,
+    index: Mapping[Stream, NDArray[np.int64]],
+    time_s: NDArray[np.float64],
+    *,
+    n_wanted: int,
+    on_progress: Callable[[int], None] | None = None,
 ) -> tuple[int, ...]:
     """Return at most `n_wanted` ticks at which little moves before any camera, in the order of time.
 
     The calmest come first; of those that show the same as one that is taken none is taken, so that a board
-    that lies on a table for a minute is one place. All ticks are returned if there are no more than
-    `n_wanted`. About 7 ms a tick on one core.
+    that lies on a table for a minute is one place. About 7 ms a tick on one core.
 
     Parameters
     ----------
     index : (T,) int64 by stream, the frame of each tick, -1 where there is none
     time_s : (T,) float64
+    on_progress : called with how many ticks have been looked at
     """
-    if len(time_s) <= n_wanted:
-        return tuple(range(len(time_s)))
-    pictures = [
-        np.stack([_thumbnail(session, stream, int(i)) for i in index[stream]])
-        for stream in (Stream.INFRARED, Stream.THERMAL, Stream.COLOR)
-        if stream in index
-    ]
-    return tuple(sorted(calm_and_different(pictures, time_s, n_wanted=n_wanted)))
+    streams = [stream for stream in (Stream.INFRARED, Stream.THERMAL, Stream.COLOR) if stream in index]
+    pictures: list[list[Thumbnails]] = [[] for _ in streams]
+    for tick in range(len(time_s)):
+        if on_progress is not None:
+            on_progress(tick)
+        for stream, taken in zip(streams, pictures, strict=True):
+            taken.append(_thumbnail(session, stream, int(index[stream][tick])))
+    return tuple(
+        sorted(calm_and_different([np.stack(taken) for taken in pictures], time_s, n_wanted=n_wanted))
+    )
 
 
 def calm_and_different(
@@ -58,22 +65,27 @@ def calm_and_different(
     cameras : (T, H, W) float32 each, one picture a moment; NaN where there is none
     time_s : (T,) float64
     """
-    flat, motion = [], np.zeros(len(time_s))
+    flat, motion, seen_at_all = [], np.zeros(len(time_s)), np.zeros(len(time_s), bool)
     for pictures in cameras:
         seen = pictures.reshape(len(time_s), -1)
         step = _change(seen[1:], seen[:-1])
         known = step[np.isfinite(step) & (step > 0)]
         noise = float(np.quantile(known, REST_QUANTILE)) if len(known) else 1.0
         flat.append(seen / noise)
+        seen_at_all |= np.isfinite(seen).all(axis=1)
         step = np.nan_to_num(step / noise, nan=0.0)
         motion = np.maximum(motion, np.maximum(np.append(step, 0), np.insert(step, 0, 0)))
     chosen: list[int] = []
     for i in np.argsort(motion, kind="stable").tolist():
         if len(chosen) == n_wanted:
             break
+        if not seen_at_all[i]:
+            continue
         if chosen and np.abs(time_s[chosen] - time_s[i]).min() < APART_S:
             continue
-        apart = np.max([np.nan_to_num(_change(seen[chosen], seen[i])) for seen in flat], axis=0)
+        apart = np.stack([_change(seen[chosen], seen[i]) for seen in flat])
+        nowhere = np.isnan(apart).all(axis=0)  # no camera has both: they cannot be told to be the same
+        apart = np.where(nowhere, np.inf, np.nan_to_num(apart).max(axis=0))
         if chosen and apart.min() < SAME_PLACE:
             continue
         chosen.append(i)

@@ -18,6 +18,7 @@ from ...capture.streams import Stream
 Float = NDArray[np.float64]
 MIN_POINTS = 8  # a board's pose has 6 unknowns, which 3 points would give without any check
 MIN_EXTENT = 0.15  # of the board, in the direction in which the seen points extend least
+SAME_PLACE_WIDTHS = 0.003  # views no farther apart show the same errors again, and no more of the lens
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +57,21 @@ def select_views(
 
     Starts from the view that most cameras see, and adds the one farthest from all chosen ones (Gonzalez
     1985), where one that more cameras see counts as farther. Two views are as far apart as their corners in
-    the camera in which these moved most.
+    the camera in which these moved most. Of views of one place, such as several moments of one hold, one is
+    taken: counted as many, they would seem to determine more than they do.
     """
-    if len(views) <= n_views:
-        return tuple(views)
+    if not views:
+        return ()
     n_cameras = np.array([len(view.corners_px) for view in views])
     chosen = [int(np.argmax(n_cameras))]
     distance = np.full(len(views), np.inf)
     while len(chosen) < n_views:
         newest = views[chosen[-1]]
         distance = np.minimum(distance, [_distance(newest, view, width_px) for view in views])
-        distance[chosen] = -1
-        chosen.append(int(np.argmax(distance * n_cameras)))
+        elsewhere = distance > SAME_PLACE_WIDTHS
+        if not elsewhere.any():
+            break
+        chosen.append(int(np.argmax(np.where(elsewhere, distance * n_cameras, 0.0))))
     return tuple(views[i] for i in sorted(chosen))
 
 
