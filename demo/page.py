@@ -14,6 +14,7 @@ import numpy as np
 
 from ..annotate.trace import DIMENSIONS, read_traces
 from ..calibrate.calibration import Calibration
+from ..calibrate.verify.agreement import Agreement
 from ..capture.board import Board
 from ..capture.simulated.truth import read_truth, truth_path
 from ..capture.synchronize import SyncReport
@@ -43,6 +44,8 @@ class DemoResults:
     board, sessions : folders of the board session and of the face sessions
     sync : one report per session, the board first
     calibration, errors : the solved geometry, and how far it is from the truth
+    agreements : how well the edges of each session agree with it
+    calibration_page : name of the calibration's own page, beside this one
     traces, dataset : folders
     aligned_share : share of all frames in which the face was aligned
     runs, evaluations : {model: folder}, {model: scores on the test subjects}
@@ -55,6 +58,8 @@ class DemoResults:
     sync: tuple[SyncReport, ...]
     calibration: Calibration
     errors: CalibrationErrors
+    agreements: Sequence[Agreement]
+    calibration_page: str
     traces: Path
     dataset: Path
     aligned_share: float
@@ -78,6 +83,7 @@ def write_report(path: Path, results: DemoResults) -> None:
     moment.add_overlays(page, shown, results.calibration)
     recorded.add_sessions(page, results.recorded, results.sync, dataset)
     recorded.add_calibration(page, results.board, Board.parse(BOARD), results.calibration, results.errors)
+    recorded.add_agreements(page, results.agreements, calibration_page=results.calibration_page)
     recorded.add_faces(page, results.sessions, dataset, n_shown=2 if results.quick else 4)
     add_ratings(page, results, dataset)
     add_predictions(page, results)

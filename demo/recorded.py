@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..calibrate.boards.detect import find_corners
 from ..calibrate.calibration import Calibration
+from ..calibrate.verify.agreement import Agreement
 from ..capture.board import Board
 from ..capture.rig import Rig
 from ..capture.session import open_session
@@ -175,6 +176,32 @@ def add_calibration(
         ],
         caption="Solved less true geometry",
     )
+
+
+def add_agreements(page: Page, agreements: Sequence[Agreement], *, calibration_page: str) -> None:
+    """Tabulate whether each recording still fits the calibration, judged by edges and without the truth."""
+    page.section(
+        "Does it still hold?",
+        "Every recording is its own check: the outlines that depth sees, carried through the calibration, "
+        "are compared with the edges of the color and thermal pictures. A knocked rig shows as an offset. "
+        f"The calibration has a page of its own, {calibration_page}, beside this one.",
+    )
+    rows = []
+    for agreement in agreements:
+        offsets = [_offset(agreement, name) for name in ("color", "thermal")]
+        rows.append([agreement.session, agreement.verdict, *offsets])
+    page.table(
+        ["session", "verdict", "color off by", "thermal off by"],
+        rows,
+        caption="Recordings against the calibration, by their edges",
+    )
+
+
+def _offset(agreement: Agreement, camera: str) -> str:
+    """Return how far a camera's edges lie from where depth puts them; empty if it cannot be told."""
+    found = agreement.cameras.get(camera)
+    worst = found.worst if found is not None else None
+    return "" if worst is None else f"{worst.length_px:.1f} ± {2 * worst.deviation_px:.1f} px"
 
 
 def add_faces(page: Page, sessions: Sequence[Path], dataset: Dataset, *, n_shown: int) -> None:

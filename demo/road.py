@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .stages import OnStage, Road, Stages
 
 SUMMARY_NAME, REPORT_NAME = "summary.json", "report.html"
+CALIBRATION_PAGE = "calibration.html"
 
 
 def run_demo(
@@ -75,6 +76,8 @@ def _walk(folder: Path, road: Road, *, quick: bool, wire: bool, seed: int, stage
     with stages("compare with the truth"):
         truths = [read_truth(truth_path(path)) for path in sessions]
         errors = calibration_errors(calibration, truths)
+    stage_of.show_calibration(calibration, [board.path, sessions[0]], folder / CALIBRATION_PAGE, stages)
+    agreements = stage_of.verify_sessions(calibration, sessions, stages)
     stage_of.rate(sessions, folder / "traces", stages, seed=seed)
     aligned_share = stage_of.build(sessions, folder, road, stages, seed=seed)
     runs, evaluations = stage_of.learn(folder, road, stages, seed=seed)
@@ -85,6 +88,8 @@ def _walk(folder: Path, road: Road, *, quick: bool, wire: bool, seed: int, stage
         sync=sync,
         calibration=calibration,
         errors=errors,
+        agreements=agreements,
+        calibration_page=CALIBRATION_PAGE,
         traces=folder / "traces",
         dataset=folder / "dataset",
         aligned_share=aligned_share,
@@ -111,6 +116,7 @@ def summarize(results: DemoResults, *, seconds: Mapping[str, float]) -> dict[str
         "frames_lost": frames_lost(results.recorded, results.sync),
         "skew_ms": worst_skew_ms(results.sync),
         "calibration": results.errors.as_table(),
+        "verdicts": [agreement.verdict for agreement in results.agreements],
         "aligned_share": results.aligned_share,
         "scores": scores_table(results.evaluations),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
@@ -123,7 +129,7 @@ def in_words(summary: Mapping[str, Any]) -> list[str]:
     error = summary["calibration"]
     return [
         f"simulated sessions {summary['sessions']}, frames {sum(summary['frames'].values())}, lost {lost}",
-        f"simulated depth to color error {error['depth_to_color_px']['median']:.2f} px, "
+        f"simulated depth to color error {error['depth_to_color_px']['median']:.3f} px, "
         f"{error['depth_mm']['median']:.2f} mm at the face",
         f"simulated faces aligned {100 * summary['aligned_share']:.1f} %",
         *(

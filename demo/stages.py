@@ -17,7 +17,11 @@ from ..annotate.simulated import simulated_traces
 from ..annotate.trace import write_trace
 from ..calibrate.calibration import Calibration
 from ..calibrate.calibration_file import write_calibration
+from ..calibrate.show.moments import find_moment
+from ..calibrate.show.page import calibration_page
 from ..calibrate.solver.solve import calibrate_session
+from ..calibrate.verify.agreement import Agreement
+from ..calibrate.verify.verify import verify
 from ..capture.board import Board
 from ..capture.master import record
 from ..capture.rig import Rig, read_rig, simulated_rig_file
@@ -38,6 +42,7 @@ POOR_LIGHT = 0.3
 RATER_LAG_S = 1.75
 """Raters react 1 to 6 s late (Mariooryad and Busso, TAFFC 6(2), 2015); labels are moved back by this."""
 N_SIDE_BY_SIDE = 2
+N_VERIFY_MOMENTS = 12
 TRAIN_THREADS = 1
 """On a two-core virtual machine a step of the small MRAN took 0.3 s on one thread and 0.8 to 2 s on two; and
 with one thread the same seed gives the same scores whatever the number of cores."""
@@ -216,6 +221,27 @@ def calibrate(board_session: Path, path: Path, stages: Stages) -> Calibration:
         write_calibration(path, calibration)
         stage.count, stage.unit = len(calibration.residuals), "board pictures"
     return calibration
+
+
+def show_calibration(calibration: Calibration, sessions: Sequence[Path], path: Path, stages: Stages) -> None:
+    """Draw the calibration, and what these sessions look like through it, as the page `path`."""
+    with stages("draw the calibration") as stage:
+        moments = [find_moment(calibration, open_session(session)) for session in sessions]
+        calibration_page(calibration, moments).write(path)
+        stage.count, stage.unit = len(moments), "sessions through it"
+
+
+def verify_sessions(
+    calibration: Calibration, sessions: Sequence[Path], stages: Stages
+) -> tuple[Agreement, ...]:
+    """Return how well the edges of color, depth and thermal agree in each session."""
+    agreements = []
+    with stages("verify the rig") as stage:
+        for i, path in enumerate(sessions):
+            agreements.append(verify(open_session(path), calibration, n_moments=N_VERIFY_MOMENTS))
+            stage.progress(i + 1, len(sessions))
+        stage.count, stage.unit = len(sessions), "sessions"
+    return tuple(agreements)
 
 
 def rate(sessions: Sequence[Path], folder: Path, stages: Stages, *, seed: int) -> None:

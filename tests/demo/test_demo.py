@@ -64,6 +64,7 @@ def test_the_summary_has_every_figure_under_its_name(summary: dict):
         "frames_lost",
         "skew_ms",
         "calibration",
+        "verdicts",
         "aligned_share",
         "scores",
         "seconds",
@@ -125,6 +126,7 @@ def test_the_folder_holds_what_every_stage_made_and_nothing_half_done(quick_demo
         "rig.toml",
         "sessions",
         "calibration.toml",
+        "calibration.html",
         "traces",
         "dataset",
         "runs",
@@ -133,6 +135,10 @@ def test_the_folder_holds_what_every_stage_made_and_nothing_half_done(quick_demo
     }
     assert [path for path in quick_demo.rglob("*") if ".partial-" in path.name] == []
     assert [path for path in quick_demo.parent.iterdir() if path != quick_demo] == []
+
+
+def test_no_session_of_the_demo_is_taken_for_one_of_a_knocked_rig(summary: dict):
+    assert set(summary["verdicts"]) == {"agrees"}
 
 
 def test_a_run_of_the_demo_can_be_evaluated_again(quick_demo: Path):
