@@ -92,13 +92,15 @@ def command_line(first_word: str = "") -> typer.Typer:
 def spelled_out(words: list[str]) -> list[str]:
     """Return the command line with the command that is meant where a group is followed by none.
 
-    `calibrate SESSION` is `calibrate solve SESSION`, and `calibrate --live` is `calibrate live`.
+    `calibrate SESSION` is `calibrate solve SESSION`, and `calibrate --live` is `calibrate live`. A session's
+    folder that is called like a command is `./show`; after `--`, nothing but folders follow.
     """
     group = words[0] if words else ""
     commands = [name.split()[1] for name in COMMANDS if name.startswith(f"{group} ")]
     if group not in DEFAULTS or len(words) == 1 or words[1] in (*commands, "--help"):
         return words
-    named = next((word for word in words[1:] if word[:2] == "--" and word[2:] in commands), None)
+    options = words[1 : words.index("--")] if "--" in words else words[1:]
+    named = next((word for word in options if word[:2] == "--" and word[2:] in commands), None)
     if named is None:
         return [group, DEFAULTS[group], *words[1:]]
     at = words.index(named)

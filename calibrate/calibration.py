@@ -1,6 +1,6 @@
 """The calibration: the solved geometry of a rig, what it was solved from, and how well that determines it.
 
-Nothing is solved here (`solve.py`), no pixel is moved (`warp.py`), and no file is known
+Nothing is solved here (`solver/solve.py`), no pixel is moved (`warp.py`), and no file is known
 (`calibration_file.py`). Depth and infrared come from one sensor, so they share the camera `depth`. The
 reference frame of the rig is the color camera's.
 """

@@ -1,7 +1,7 @@
 """What board views cover, camera by camera, and what an operator still has to show: pure, on corners.
 
 The live guide, the gates and the report share these figures. Nothing here says whether a solution is good
-(`gates.py`); where nothing is missing here, the gates let the views pass.
+(`solver/gates.py`); where nothing is missing here, the gates let the views pass.
 """
 
 from __future__ import annotations
@@ -213,12 +213,21 @@ def tilt_and_distance(
         return None
     rotation, _ = cv2.Rodrigues(turn)
     middle = rotation @ board.points_mm.mean(axis=0) + np.ravel(shift)
-    away = rotation[:, 2] if rotation[2, 2] > 0 else -rotation[:, 2]  # from the camera
     if not np.isfinite(middle).all() or middle[2] <= 0:
         return None
+    return *tilt_of(np.asarray(rotation, np.float64)), float(middle[2])
+
+
+def tilt_of(rotation: Float) -> tuple[float, float]:
+    """Return a board's tilt about the vertical and the horizontal, degrees, as `tilt_and_distance` signs it.
+
+    Parameters
+    ----------
+    rotation : (3, 3) float64, camera from board
+    """
+    away = rotation[:, 2] if rotation[2, 2] > 0 else -rotation[:, 2]  # from the camera
     about_vertical = float(np.degrees(np.arctan2(-away[0], away[2])))
-    about_horizontal = float(np.degrees(np.arctan2(away[1], away[2])))
-    return about_vertical, about_horizontal, float(middle[2])
+    return about_vertical, float(np.degrees(np.arctan2(away[1], away[2])))
 
 
 def tilt_ways(about_vertical_deg: float, about_horizontal_deg: float) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def find_chessboard(image: NDArray, board: Chessboard, stream: Stream) -> Float 
     The order is that of `board.points_mm` if black squares are the darker ones. A thermal camera may see
     them as the brighter ones (black is heated more), and a symmetric board cannot be told from itself
     turned by half a turn (it is taken to stand upright): the right order may then be the reverse of the one
-    returned, which `solve.py` finds out from the other cameras.
+    returned, which the solver finds out from the other cameras.
 
     About 90 ms for a 1920 x 1080 color picture, 70 ms for infrared and thermal, on one core; a picture
     without the board is looked at twice.

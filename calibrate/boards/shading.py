@@ -1,8 +1,7 @@
 """Uneven light taken out of a board's picture, so that it does not pull the corners aside.
 
-A saddle point on a slope of brightness lies beside the corner: the Kinect's own lamp, which falls off with
-distance and toward the rim, moves infrared corners by up to 0.14 px, eight times their noise, and all corners
-of a picture alike.
+The Kinect's own lamp falls off with distance and toward the rim. It moves all infrared corners of a picture
+alike, by 0.016 px even where the drawn board is laid over them (saddle.py).
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ def find_in_even_light(image: NDArray, board: Board, stream: Stream) -> tuple[Fl
     """Return the corners as `find_corners` finds them, and as the picture without its uneven light has them.
 
     (N, 2) float64 each, or None. Only chessboards are evened out yet; of other boards both are the same. On
-    rendered infrared pictures the error of a coordinate falls from 0.079 to 0.018 px; color and thermal
-    corners stay where they are to a thousandth.
+    rendered infrared pictures the error of a coordinate falls from 0.020 to 0.016 px, and what the corners
+    of a picture share of it from 0.012 to 0.004 px; color and thermal corners stay to a ten-thousandth.
     """
     found = find_corners(image, board, stream)
     if found is None or not isinstance(board, Chessboard):

@@ -1,5 +1,7 @@
 """The command `mavfer calibrate live`, also spelled `mavfer calibrate --live`."""
 
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -57,7 +59,7 @@ def live(
     from ...capture.rig import change_scene, read_rig
     from ...capture.take_report import TakeFailed, TakeStopped
     from ...capture.views import views
-    from ...errors import MavferError, OutputError, RecordError
+    from ...errors import OutputError, RecordError
     from ...output import require_free
     from ..calibration import require_rig
     from ..calibration_file import read_calibration
@@ -76,7 +78,9 @@ def live(
         if calibration.is_dir():
             raise OutputError(f"wanted a file name, found a folder: {calibration}")
     page = sys.stderr.isatty() if monitor is None else monitor
-    later = f"mavfer calibrate solve {out} --board {shown} --out {calibration}"
+    words = ["mavfer", "calibrate", "solve", str(out), "--board", str(shown), "--out", str(calibration)]
+    words += ["--overwrite"] if overwrite else []
+    later = subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
     desk = Desk()
     with (
         terminate_like_ctrl_c(),
@@ -119,6 +123,6 @@ def live(
 
     try:
         calibrate([out], board=str(shown), out=calibration, overwrite=overwrite)
-    except MavferError:
+    except (Exception, KeyboardInterrupt):
         typer.echo(f"the session is kept; solve it later with `{later}`", err=True)
         raise

@@ -27,7 +27,7 @@ from ...errors import CalibrationError
 
 Float = NDArray[np.float64]
 NICER = 5
-"""On a machine whose cores are all busy it still gets a quarter of one."""
+"""On a machine whose cores are all busy it still gets a quarter of one. Windows: see `_start`."""
 ANSWER_S = 10.0
 FIRST_ANSWER_S = 60.0
 """It loads its libraries first."""
@@ -35,7 +35,8 @@ CLOSE_S = 2.0
 MAX_STARTS = 3
 LOOK_SIZE = (60, 40)
 SAME_LEVELS = 6.0
-"""A picture whose parts of 8 x 8 pixels have all changed by less shows no board that the last did not."""
+"""A picture whose parts of 8 x 8 pixels have all changed by less shows no board that the last one searched
+did not."""
 NEAR_PX = 1.0
 """Corners that moved by less, in pixels of a preview, are followed instead of being searched anew."""
 
@@ -58,7 +59,7 @@ class Finder:
     """Finds a board in JPEGs, as long as the `with` block lasts.
 
     A chessboard takes 40 ms on one core where it is, 70 to 300 ms where it is not, and 5 ms where nothing has
-    changed since the stream's last picture. A process that dies, or does not answer, is started again, twice.
+    changed since the stream's last search. A process that dies, or does not answer, is started again, twice.
     """
 
     def __init__(self, board: Board) -> None:
@@ -96,6 +97,12 @@ class Finder:
             process.kill()
             process.wait()
 
+    def interrupt(self) -> None:
+        """Let a `find` that waits in another thread return None at once; the process ends."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def find(self, jpeg: bytes, stream: Stream) -> Found | None:
         """Return what a preview shows; None where that cannot be said, this once.
 
@@ -106,13 +113,19 @@ class Finder:
         """
         process = self._process or self._start()
         head = json.dumps({"stream": stream.value, "n_bytes": len(jpeg)}).encode()
+        # A process that hangs takes no picture either: its end lets the write return, too.
+        watchdog = threading.Timer(self._wait_s, process.kill)
+        watchdog.daemon = True
+        watchdog.start()
         try:
             assert process.stdin is not None
             process.stdin.write(head + b"\n" + jpeg)
             process.stdin.flush()
-            answer = self._answers.get(timeout=self._wait_s)
-        except (OSError, queue.Empty):
+            answer = self._answers.get()
+        except OSError:
             answer = b""
+        finally:
+            watchdog.cancel()
         if not answer:
             process.kill()
             self.close()
@@ -132,13 +145,16 @@ class Finder:
         self._wait_s = FIRST_ANSWER_S
         # -P: a file in the operator's folder must not stand in for a module of the same name. Ctrl-C in the
         # operator's terminal does not reach it.
+        flags = 0
+        if sys.platform == "win32":
+            flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
         process = self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "mavfer.calibrate.guide.finder", str(self._board)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=os.name == "posix",
-            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
+            creationflags=flags,
         )
         self._answers = queue.SimpleQueue()
         assert process.stdout is not None
@@ -173,7 +189,6 @@ class Watcher:
 
         small = np.asarray(cv2.resize(gray_of(image), LOOK_SIZE, interpolation=cv2.INTER_AREA), np.float32)
         before, look_before = self._corners_px.pop(stream, None), self._looks.get(stream)
-        self._looks[stream] = small
         if before is not None:
             here = refine_corners(image, before, self._board)
             if here is not None and np.nanmedian(np.linalg.norm(here - before, axis=1)) < NEAR_PX:
@@ -181,6 +196,7 @@ class Watcher:
                 return here
         elif look_before is not None and np.abs(small - look_before).max() < SAME_LEVELS:
             return None
+        self._looks[stream] = small
         found = find_corners(image, self._board, stream)
         if found is None or not enough_points(found, self._board):
             return None
@@ -210,18 +226,7 @@ def answer_pictures(pictures: IO[bytes], answers: IO[bytes], board: Board) -> No
         answers.flush()
 
 
-def _yield_to_others() -> None:
-    """Lower this process's priority."""
-    if sys.platform == "win32":
-        import ctypes
-
-        below_normal = 0x4000  # BELOW_NORMAL_PRIORITY_CLASS
-        kernel = ctypes.windll.kernel32
-        kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
-    else:
-        os.nice(NICER)
-
-
 if __name__ == "__main__":
-    _yield_to_others()
+    if sys.platform != "win32":
+        os.nice(NICER)
     answer_pictures(sys.stdin.buffer, sys.stdout.buffer, Board.parse(sys.argv[1]))

@@ -46,6 +46,7 @@ LOOK_EVERY_S = 0.2
 """Previews come four times a second; each camera's are looked at as often, or as often as there is time."""
 LOOK_AGAIN_S = 0.4
 """A picture without the board is the dearest to search."""
+JOIN_S = 0.2
 END_AFTER_S = 2.0
 """The operator sees that it is enough before the take ends."""
 NOW = {
@@ -106,6 +107,7 @@ class LiveGuide:
         self._enough_s: float | None = None
         self._asked_to_stop = False
         self._closing = threading.Event()
+        self._finder = Finder(board)
         self._thread = threading.Thread(target=self._run, name="board guide", daemon=True)
 
     def __enter__(self) -> Self:
@@ -117,12 +119,19 @@ class LiveGuide:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
-        self._thread.join()
+        while self._thread.is_alive():  # what it looks at now matters no more
+            self._finder.interrupt()
+            self._thread.join(JOIN_S)
 
     @property
     def coverages(self) -> Mapping[str, CameraCoverage]:
         """What every camera has seen, by name; empty before the first place."""
         return self._coverages
+
+    @property
+    def finder_pid(self) -> int:
+        """The id of the process that looks for the board; 0 where none runs."""
+        return self._finder.pid
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -131,20 +140,25 @@ class LiveGuide:
 
     def _run(self) -> None:
         try:
-            with Finder(self._board) as finder:
+            with self._finder:
                 while not self._closing.wait(POLL_S):
-                    self._turn(finder)
+                    self._turn()
         except MavferError as error:
-            self._lay_out(trouble=f"nobody looks for the board any more: {error}; record on, and solve")
+            self._give_up(str(error))
         except Exception as error:  # the take must outlive its guide
-            words = f"{type(error).__name__}: {error}"
-            self._lay_out(trouble=f"nobody looks for the board any more: {words}; record on, and solve")
+            self._give_up(f"{type(error).__name__}: {error}")
 
-    def _turn(self, finder: Finder) -> None:
+    def _give_up(self, why: str) -> None:
+        trouble = f"nobody looks for the board any more: {why}; record on, and solve"
+        self._desk.put_guide(replace(self._desk.guide() or Guide(hint=""), now="", trouble=trouble))
+
+    def _turn(self) -> None:
         """Look at the preview that has waited longest, if there is a new one."""
         due = self._due()
         if due is not None:
-            self._look(finder, due, time.monotonic())
+            self._look(due, time.monotonic())
+        if self._places is not None:
+            self._places.forget(time.monotonic())
         self._judge()
         self._lay_out()
 
@@ -162,11 +176,11 @@ class LiveGuide:
     def _sees(self, stream: Stream) -> bool:
         return self._places is not None and self._places.sight(camera_name(stream))[0] != "unseen"
 
-    def _look(self, finder: Finder, preview: Preview, now_s: float) -> None:
+    def _look(self, preview: Preview, now_s: float) -> None:
         stream, name = preview.stream, camera_name(preview.stream)
         self._looked_s[stream] = now_s
         self._looked_at[stream] = (preview.frame_id, preview.host_time_ns)
-        found = finder.find(preview.jpeg, stream)
+        found = self._finder.find(preview.jpeg, stream)
         if found is None:
             return
         self._size_px[name] = found.size_px
@@ -174,8 +188,7 @@ class LiveGuide:
             return  # a place is one that all cameras had the chance to see
         if self._places is None:
             self._places = Places({camera: size[0] for camera, size in self._size_px.items()})
-        recording = self._desk.status().state == "recording"
-        if recording:
+        if self._desk.status().state == "recording":
             self._places.see(name, found.corners_px, now_s)
 
     def _judge(self) -> None:
@@ -186,9 +199,8 @@ class LiveGuide:
         n_pictures = sum(len(view.corners_px) for view in views)
         if len(views) > self._n_places:
             self._n_places = len(views)
-            self._desk.mark(
-                f"board {self._n_places}", source="guide"
-            )  # the session says where it stood still
+            # the session says where it stood still
+            self._desk.mark(f"board {self._n_places}", source="guide")
         if n_pictures != self._n_pictures:
             self._n_pictures = n_pictures
             self._coverages = coverage_of(views, self._board, self._size_px, self._cameras())
@@ -212,7 +224,7 @@ class LiveGuide:
         known = self._calibration.cameras
         return {name: _scaled(known[name], size) for name, size in self._size_px.items() if name in known}
 
-    def _lay_out(self, *, trouble: str = "") -> None:
+    def _lay_out(self) -> None:
         n_views = 0 if self._places is None else len(self._places.views)
         enough = n_views > 0 and not self._missing
         hint = self._missing[0] if self._missing else f"show the board {self._board} to the cameras"
@@ -225,13 +237,16 @@ class LiveGuide:
                 missing=self._missing,
                 enough=enough,
                 cameras=tuple(self._camera(stream) for stream in self._streams),
-                trouble=trouble,
             )
         )
 
     def _now(self) -> str:
-        if self._places is None or self._desk.status().state != "recording":
+        if self._desk.status().state != "recording":
             return "waiting for the cameras"
+        if self._places is None:
+            names = (camera_name(stream) for stream in self._streams)
+            absent = [name for name in names if name not in self._size_px]
+            return f"waiting for a picture of {' and '.join(absent)}"
         sights = {camera_name(stream): self._places.sight(camera_name(stream))[0] for stream in self._streams}
         if self._places.held:
             unseen = [name for name, sight in sights.items() if sight == "unseen"]

@@ -1,7 +1,7 @@
 """From corners seen now and then by each camera to the places at which the board stood still: pure.
 
-It is the live counterpart of views.py, which searches a recorded session with more care; a place that counts
-here is still enough to be found there.
+It is the live counterpart of solver/search.py, which searches a recorded session with more care; a place that
+counts here is still enough to be found there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ Float = NDArray[np.float64]
 NOISE_WIDTHS = 0.0008
 """Corners in previews of 480 pixels are known to about 0.1 of them; this is 0.4."""
 MAX_GAP_S = 1.2
-"""Two looks that lie farther apart do not tell whether the board stood still between them."""
+"""Two looks that lie farther apart do not tell whether the board stood still between them; a camera that was
+not looked at for longer sees nothing."""
 HOLD_S = 0.2
 """Two looks at previews, which come four times a second."""
 SAME_WIDTHS = 0.02
@@ -76,6 +77,7 @@ class Places:
         corners_px : (N, 2) float64, NaN for a point that is not seen; None where the board is not
         t_s : seconds, on one clock for all cameras
         """
+        self.forget(t_s)
         before = self._tracks.get(camera)
         if corners_px is None:
             self._tracks.pop(camera, None)
@@ -84,15 +86,27 @@ class Places:
             self._tracks[camera] = _Track(corners_px, t_s, since_s)
         else:
             self._tracks[camera] = _Track(corners_px, t_s)
-        still = {name: track for name, track in self._tracks.items() if track.still_since_s is not None}
-        if any(name not in still for name in self._open):
-            self._close()
+        still = self._close_what_moved()
         track = still.get(camera)
         if track is None or t_s - (track.still_since_s or 0.0) < HOLD_S:
             return
         if camera not in self._open and all(_overlap(track, still[name]) for name in self._open):
             self._open_s = track.still_since_s or t_s if not self._open else self._open_s
             self._open[camera] = track.corners_px
+
+    def forget(self, t_s: float) -> None:
+        """Let cameras see nothing whose last look is too old at a time: their previews have stopped."""
+        self._tracks = {
+            name: track for name, track in self._tracks.items() if t_s - track.seen_s <= MAX_GAP_S
+        }
+        self._close_what_moved()
+
+    def _close_what_moved(self) -> dict[str, _Track]:
+        """Close the place where a camera of it sees the board still no more; return those that do."""
+        still = {name: track for name, track in self._tracks.items() if track.still_since_s is not None}
+        if any(name not in still for name in self._open):
+            self._close()
+        return still
 
     def _stands(self, camera: str, before: _Track, corners_px: Float, t_s: float) -> bool:
         apart_s = t_s - before.seen_s

@@ -203,7 +203,10 @@ def draw_arrows(figure: Figure, residuals: CameraResiduals) -> None:
 
 def _histogram(axis: Axes, residuals: CameraResiduals) -> None:
     error_px = residuals.error_px[residuals.corner_used]
-    limit_px = 4 * max(residuals.typical_px / np.sqrt(2), 1e-6) if len(error_px) else 1.0
+    if not len(error_px):
+        axis.set_axis_off()
+        return
+    limit_px = 4 * max(residuals.typical_px / np.sqrt(2), 1e-6)
     edges = np.linspace(-limit_px, limit_px, 42)
     for values, name, color in zip(error_px.T, ("across", "down"), (BLUE, VERMILION), strict=True):
         mean, spread = values.mean(), values.std()

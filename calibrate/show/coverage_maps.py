@@ -13,7 +13,17 @@ from ...capture.board import Board
 from ...capture.geometry import RigidTransform
 from ...report import AMBER, SOFT
 from ..calibration import Calibration
-from ..coverage import FAR_MM, GRID, NEAR_MM, TILT_DEG, CameraCoverage, cells_hit, coverage_of, missing
+from ..coverage import (
+    FAR_MM,
+    GRID,
+    NEAR_MM,
+    TILT_DEG,
+    CameraCoverage,
+    cells_hit,
+    coverage_of,
+    missing,
+    tilt_of,
+)
 from ..solver.views import BoardView
 from .arrows import camera_from_board
 from .axes import CAMERA_COLORS, picture_axes, segments, thinned
@@ -71,17 +81,9 @@ def boards_of(calibration: Calibration, camera: str) -> CameraBoards | None:
         camera,
         (lens.width, lens.height),
         np.concatenate(corners),
-        np.array([tilt_of(pose) for pose in poses]).reshape(-1, 2),
+        np.array([tilt_of(pose.rotation) for pose in poses]).reshape(-1, 2),
         np.array([pose.apply(middle_mm)[2] for pose in poses]),
     )
-
-
-def tilt_of(camera_from_board: RigidTransform) -> tuple[float, float]:
-    """Return a board's tilt about the vertical and the horizontal, degrees, signed as `CameraBoards` says."""
-    normal = camera_from_board.rotation[:, 2]
-    away = normal if normal[2] > 0 else -normal
-    about_vertical = np.degrees(np.arctan2(-away[0], away[2]))
-    return float(about_vertical), float(np.degrees(np.arctan2(away[1], away[2])))
 
 
 def coverages(calibration: Calibration) -> dict[str, CameraCoverage]:

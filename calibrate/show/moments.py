@@ -110,7 +110,7 @@ def _best_view(
 
     Of those the one with the largest residual: what is wrong should be seen.
     """
-    if session.id not in calibration.sources and len(synchronized.time_s):
+    if session.id not in calibration.sources or not len(synchronized.time_s):
         return None, ""
     rank: dict[str, tuple[int, float]] = {}
     for residual in calibration.residuals:

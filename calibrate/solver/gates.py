@@ -20,26 +20,31 @@ MAX_SHIFT_MM, GOOD_SHIFT_MM = 10.0, 2.5
 MIN_USED_SHARE = 0.5
 
 
-def require_agreement(rms_px: Mapping[str, float], alone_px: Mapping[str, float]) -> None:
+def require_agreement(
+    rms_px: Mapping[str, float], alone_px: Mapping[str, float], worst: Mapping[str, str]
+) -> None:
     """Raise CalibrationError where a camera's typical residual shows that no rigid rig explains the views.
 
     Parameters
     ----------
     rms_px : by camera, the typical residual
     alone_px : of cameras beyond the limit, the typical residual of pictures that each place their own board
+    worst : of cameras beyond the limit, the name of the view that lies off most
     """
     for name, value in rms_px.items():
         if value <= MAX_RMS_PX:
             continue
         if alone_px[name] < value / 3:
             raise CalibrationError(
-                f"the cameras do not agree on one geometry: the {name} corners lie {value:.1f} px off "
-                f"(wanted at most {MAX_RMS_PX} px), but fit boards of their own: in most views the board "
-                "moved between the pictures, or a camera moved; hold it still for a second at each place"
+                f"the cameras do not agree on one geometry: the {name} corners lie {value:.1f} px off, "
+                f"most at {worst[name]} (wanted at most {MAX_RMS_PX} px), but fit boards of their own: in "
+                "most views the board moved between the pictures, or a camera moved; hold it still for a "
+                "second at each place"
             )
         raise CalibrationError(
-            f"the {name} corners fit no flat board: they lie {value:.1f} px off (wanted at most {MAX_RMS_PX} "
-            "px); check --board, that the board is flat, and that its pictures are sharp"
+            f"the {name} corners fit no flat board: they lie {value:.1f} px off, most at {worst[name]} "
+            f"(wanted at most {MAX_RMS_PX} px); check --board, that the board is flat, and that its pictures "
+            "are sharp"
         )
 
 

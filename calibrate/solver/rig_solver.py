@@ -25,7 +25,7 @@ from .refine import refine
 from .rig_geometry import RigGeometry, Sightings
 from .start import first_guess
 from .uncertainty import Determined, determine, standard_deviations
-from .views import BoardView, select_views
+from .views import BoardView, select_views, usable_views
 
 Float = NDArray[np.float64]
 N_VIEWS = 60
@@ -82,7 +82,8 @@ def solve_views(
     CalibrationError
         The views do not determine the geometry, or contradict each other; the error says why.
     """
-    chosen = select_views(views, n_views=N_VIEWS, width_px={name: size[0] for name, size in size_px.items()})
+    width_px = {name: size[0] for name, size in size_px.items()}
+    chosen = select_views(usable_views(views, board), n_views=N_VIEWS, width_px=width_px)
     start = first_guess(chosen, board, size_px)
     require_votes(start, chosen, board, size_px)
     work = _Work(board, start.geometry, start.views)
@@ -164,14 +165,15 @@ class _Work:
     def require_agreement(self) -> None:
         """Raise CalibrationError where no rigid rig explains the views."""
         rms_px = {name: self._typical_px(name) for name in self.geometry.cameras}
-        alone_px = {}
+        alone_px, worst = {}, {}
         for name in [name for name, value in rms_px.items() if value > MAX_RMS_PX]:
-            camera, kept = self.geometry.cameras[name], [i for i, kept in self.kept if kept == name]
+            camera, kept = self.geometry.cameras[name], sorted(i for i, kept in self.kept if kept == name)
+            worst[name] = self.views[max(kept, key=lambda i: self.rms_px[i, name])].name
             alone = [rms_alone_px(camera, self.views[i].corners_px[name], self.board) for i in kept]
             alone_px[name] = float(np.median(alone))
         if alone_px:
             require_one_rig(self.geometry, self.views, self.board)
-        require_agreement(rms_px, alone_px)
+        require_agreement(rms_px, alone_px, worst)
 
     def solution(self, size_px: Mapping[str, tuple[int, int]]) -> Solution:
         """Return what was solved, once the views are seen to determine it."""

@@ -126,6 +126,8 @@ def calibrate_alone(
         known = np.isfinite(corners).all(axis=1)
         points.append(board.points_mm[known].astype(np.float32))
         corners_px.append(corners[known].astype(np.float32).reshape(-1, 1, 2))
+    n_threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # several add up in any order: the same views would not give the same bytes
     try:
         _, matrix, distortion, rotations, translations = cv2.calibrateCamera(
             points, corners_px, size_px, np.empty(0), np.empty(0)
@@ -134,6 +136,8 @@ def calibrate_alone(
         raise CalibrationError(
             f"the {len(seen)} views do not determine the {name} camera ({error.err}); tilt the board more"
         ) from error
+    finally:
+        cv2.setNumThreads(n_threads)
     k1, k2, p1, p2, k3 = (float(value) for value in np.ravel(distortion)[:5])
     fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
     intrinsics = Intrinsics(*size_px, fx, fy, cx, cy, (k1, k2, p1, p2, k3))

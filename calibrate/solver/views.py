@@ -7,7 +7,7 @@ solve.py.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,16 @@ def enough_points(corners_px: Float, board: Board) -> bool:
     return bool(extent_mm > MIN_EXTENT * whole_mm[-1] / np.sqrt(len(board.points_mm)))
 
 
+def usable_views(views: Sequence[BoardView], board: Board) -> tuple[BoardView, ...]:
+    """Return the views without the pictures that show too little of the board to place it."""
+    usable = []
+    for view in views:
+        corners_px = {name: px for name, px in view.corners_px.items() if enough_points(px, board)}
+        if corners_px:
+            usable.append(replace(view, corners_px=corners_px))
+    return tuple(usable)
+
+
 def select_views(
     views: Sequence[BoardView], *, n_views: int, width_px: Mapping[str, int]
 ) -> tuple[BoardView, ...]:
@@ -68,10 +78,11 @@ def select_views(
     while len(chosen) < n_views:
         newest = views[chosen[-1]]
         distance = np.minimum(distance, [_distance(newest, view, width_px) for view in views])
+        distance[chosen] = 0
         elsewhere = distance > SAME_PLACE_WIDTHS
         if not elsewhere.any():
             break
-        chosen.append(int(np.argmax(np.where(elsewhere, distance * n_cameras, 0.0))))
+        chosen.append(int(np.argmax(np.where(elsewhere, distance * n_cameras, -1.0))))
     return tuple(views[i] for i in sorted(chosen))
 
 

@@ -120,7 +120,7 @@ def record(
         if session is not None:
             raise typer.BadParameter(f"wanted SESSION or --rejoin, found {session} and --rejoin {rejoin}")
         with terminate_like_ctrl_c(), views(desk, page=page, host=monitor_host, port=monitor_port):
-            report = outcome(lambda: rejoin_take(rejoin, desk=desk))
+            report = _outcome(lambda: rejoin_take(rejoin, desk=desk))
     else:
         if session is None or rig is None or not subject:
             missing = "SESSION" if session is None else "--rig" if rig is None else "--subject"
@@ -145,7 +145,7 @@ def record(
                 labels=labels,
             ),
         ):
-            report = outcome(
+            report = _outcome(
                 lambda: record_take(
                     session,
                     rig=settings,
@@ -283,7 +283,7 @@ def _metadata(
     return metadata
 
 
-def outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
+def _outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
     """Return the report of a take, also of one that Ctrl-C ended."""
     from ..take_report import TakeStopped
 
@@ -294,6 +294,7 @@ def outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
 
 
 def tell_report(report: "TakeReport") -> None:
+    """Print how a take ended, and on stderr what it complains of and where its files lie."""
     from ..monitor.words import plain
     from ..take_report import told
 

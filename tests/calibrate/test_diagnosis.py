@@ -108,7 +108,7 @@ def test_a_board_that_moved_between_the_pictures_of_most_views_is_refused(make_v
         for view in make_views(24, BOARD, seed=24)
     ]
     with pytest.raises(
-        CalibrationError, match=r"board moved between the pictures|put the depth camera elsewhere"
+        CalibrationError, match=r"most at \d+\.000 s .* in most views the board moved between the pictures"
     ):
         solve(views)
 
@@ -122,7 +122,7 @@ def test_corners_that_fit_no_board_are_refused(make_views: MakeViews) -> None:
         )
         for view in make_views(24, BOARD, seed=25, cameras=("color", "depth"))
     ]
-    with pytest.raises(CalibrationError, match=r"fit no flat board|do not agree"):
+    with pytest.raises(CalibrationError, match=r"fit no flat board: .* most at \d+\.000 s|do not agree"):
         solve(views)
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from mavfer.calibrate.boards.circles import center_shift_px
 from mavfer.calibrate.calibration import Calibration, ViewResidual
+from mavfer.calibrate.coverage import tilt_of
 from mavfer.calibrate.show import arrows as left_over
 from mavfer.calibrate.show import epipolar
 from mavfer.calibrate.show.axes import round_figure, thinned
-from mavfer.calibrate.show.coverage_maps import boards_of, still_missing, tilt_of
+from mavfer.calibrate.show.coverage_maps import boards_of, still_missing
 from mavfer.calibrate.show.ellipses import certainty_of, ellipses_px, placements
 from mavfer.calibrate.show.lens import lens_field
 from mavfer.calibrate.show.overlays import depth_rims, foreground, region_around
@@ -25,6 +26,7 @@ from mavfer.calibrate.show.tables import rotation_vector_deg, two_figures, verdi
 from mavfer.capture.board import Board, CircleGrid
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 from mavfer.capture.streams import Stream
+from mavfer.report import plot_svg
 
 BOARD = Board.parse("9x6x25mm")
 SIZE_PX = {"color": (1920, 1080), "depth": (512, 424), "thermal": (640, 512)}
@@ -105,6 +107,16 @@ def test_a_picture_that_was_left_out_moves_neither_rms_nor_scale(shown: Calibrat
     assert after.rms_px[0] == pytest.approx(40 * np.sqrt(2), rel=0.05)
 
 
+def test_a_camera_whose_pictures_were_all_left_out_is_drawn_too(shown: Calibration) -> None:
+    unused = tuple(replace(view, used=False) for view in shown.residuals)
+    residuals = left_over.residuals_of(replace(shown, residuals=unused), "color")
+    assert residuals is not None
+    svg = plot_svg(
+        lambda figure: left_over.draw_arrows(figure, residuals), alt="a plot", size_in=(9.0, 3.6), salt="a"
+    )
+    assert "<svg" in svg
+
+
 def test_a_camera_without_corners_or_poses_has_no_residuals(shown: Calibration) -> None:
     assert left_over.residuals_of(replace(shown, board=""), "color") is None
     assert left_over.residuals_of(replace(shown, color_from_board={}), "color") is None
@@ -156,12 +168,14 @@ def test_tilt_has_the_size_of_the_turn_and_half_a_turn_in_the_plane_changes_noth
     turn_deg: tuple[float, ...], expected: tuple[float, float]
 ) -> None:
     pose = RigidTransform.from_rotation_vector(np.radians(turn_deg), np.array([0, 0, 900.0]))
-    found = tilt_of(pose)
+    found = tilt_of(pose.rotation)
     assert np.abs(found) == pytest.approx(expected, abs=1e-9)
     half = RigidTransform.from_rotation_vector(np.array([0, 0, np.pi]), np.zeros(3))
-    assert tilt_of(pose @ half) == pytest.approx(found, abs=1e-9)
+    assert tilt_of((pose @ half).rotation) == pytest.approx(found, abs=1e-9)
     right_edge, left_edge = (pose.apply(np.array([x, 0, 0]))[2] for x in (100.0, -100.0))
     assert np.sign(found[0]) == np.sign(round(right_edge - left_edge, 6))
+    top_edge, bottom_edge = (pose.apply(np.array([0, y, 0]))[2] for y in (-100.0, 100.0))
+    assert np.sign(found[1]) == np.sign(round(top_edge - bottom_edge, 6))
 
 
 def test_cameras_stand_where_the_transforms_say(true_rig: Calibration) -> None:

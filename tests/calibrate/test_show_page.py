@@ -22,10 +22,10 @@ from mavfer.capture.board import Board
 from mavfer.capture.geometry import RigidTransform
 from mavfer.capture.master import record
 from mavfer.capture.rig import read_rig, simulated_rig_file
-from mavfer.capture.session import open_session
+from mavfer.capture.session import Session, open_session
 from mavfer.capture.simulated.rig import simulated_rig
 from mavfer.capture.streams import Stream
-from mavfer.capture.synchronize import synchronize
+from mavfer.capture.synchronize import Synchronized, synchronize
 from mavfer.errors import CalibrationError, OutputError
 from mavfer.report import Page
 
@@ -210,6 +210,21 @@ def test_a_session_of_other_picture_sizes_is_refused_with_its_path(
     with pytest.raises(CalibrationError, match="wanted color pictures of 1280 x 720") as raised:
         find_moment(other, open_session(sessions["face"]))
     assert str(raised.value).endswith(str(sessions["face"]))
+
+
+def test_a_session_without_a_tick_is_refused_with_its_path(
+    true_calibration: Calibration, sessions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_ticks(session: Session) -> Synchronized:
+        whole = synchronize(session)
+        none = {stream: index[:0] for stream, index in whole.index.items()}
+        return replace(whole, time_s=whole.time_s[:0], index=none)
+
+    monkeypatch.setattr("mavfer.calibrate.show.moments.synchronize", without_ticks)
+    for session in sessions.values():
+        with pytest.raises(CalibrationError, match="wanted a moment with color") as raised:
+            find_moment(true_calibration, open_session(session))
+        assert str(raised.value).endswith(str(session))
 
 
 @pytest.mark.parametrize("gone", [Stream.THERMAL, Stream.INFRARED, Stream.DEPTH])

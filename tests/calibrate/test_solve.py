@@ -66,6 +66,14 @@ def test_a_rig_without_a_thermal_camera_is_solved(make_views: MakeViews, true_ri
     assert max(face_errors(solution, true_rig)) < 0.5
 
 
+def test_the_same_views_give_the_same_bytes(make_views: MakeViews) -> None:
+    views = make_views(30, BOARD, seed=4)
+    first, *others = (solve_views(views, BOARD, size_px=SIZE_PX) for _ in range(4))
+    for other in others:
+        assert other.geometry.cameras == first.geometry.cameras
+        assert other.uncertainty == first.uncertainty
+
+
 @pytest.mark.parametrize("turned", [(), ("thermal",), ("depth", "thermal")])
 def test_it_does_not_matter_which_end_of_the_board_a_camera_takes_for_the_first(
     make_views: MakeViews, true_rig: Calibration, turned: tuple[str, ...]

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mavfer.calibrate.boards.detect import refine_corners
-from mavfer.calibrate.boards.shading import evened
+from mavfer.calibrate.solver.rig_solver import solve_views
 from mavfer.calibrate.solver.views import BoardView, enough_points, select_views
 from mavfer.capture.board import Board, Chessboard
+from mavfer.errors import CalibrationError
 
 BOARD = Chessboard(9, 6, 25.0)
 SIZE_PX = {"color": (1920, 1080), "depth": (512, 424), "thermal": (640, 512)}
@@ -21,6 +21,50 @@ def test_the_views_that_differ_most_are_chosen(make_views: MakeViews) -> None:
     repeated = [replace(view, name=f"{view.name} {k}") for view in distinct for k in range(5)]
     chosen = select_views(repeated, n_views=6, width_px={name: size[0] for name, size in SIZE_PX.items()})
     assert sorted({view.name.rsplit(" ", 1)[0] for view in chosen}) == sorted(view.name for view in distinct)
+
+
+@pytest.mark.parametrize("n_moments", [2, 10])
+def test_moments_of_one_hold_are_one_view(make_views: MakeViews, n_moments: int) -> None:
+    random = np.random.default_rng(0)
+    places = make_views(7, BOARD, seed=13)
+    moments = [
+        replace(
+            view,
+            name=f"{view.name} {k}",
+            corners_px={name: px + random.normal(0, 0.3, px.shape) for name, px in view.corners_px.items()},
+        )
+        for view in places
+        for k in range(n_moments)
+    ]
+    chosen = select_views(moments, n_views=60, width_px={name: size[0] for name, size in SIZE_PX.items()})
+    assert [view.name.rsplit(" ", 1)[0] for view in chosen] == [view.name for view in places]
+    with pytest.raises(CalibrationError, match="at least 8 views"):
+        solve_views(moments, BOARD, size_px=SIZE_PX)
+
+
+def test_seeing_the_same_places_again_makes_nothing_more_certain(make_views: MakeViews) -> None:
+    places = make_views(20, BOARD, seed=13)
+    again = [replace(view, name=f"{view.name} again") for view in places]
+    once, twice = (solve_views(views, BOARD, size_px=SIZE_PX) for views in (places, places + again))
+    assert twice.face_error_px == pytest.approx(once.face_error_px, rel=1e-6)
+
+
+def test_pictures_that_show_too_little_of_the_board_are_left_out(make_views: MakeViews) -> None:
+    views = make_views(24, BOARD, seed=13)
+    least = np.where(np.arange(54)[:, None] < 3, views[3].corners_px["color"], np.nan)
+    spoilt = [replace(views[0], name="none", corners_px={}), *views]
+    spoilt[4] = replace(views[3], corners_px={**views[3].corners_px, "color": least})
+    spoilt.append(replace(views[5], name="nan", corners_px={"color": np.full((54, 2), np.nan)}))
+    solution = solve_views(spoilt, BOARD, size_px=SIZE_PX)
+    assert [view.name for view in solution.views] == [view.name for view in views]
+    assert "color" not in solution.views[3].corners_px
+
+
+def test_a_camera_that_sees_the_board_move_makes_two_places_of_one(make_views: MakeViews) -> None:
+    view = make_views(1, BOARD, seed=14, cameras=("color", "depth"))[0]
+    aside = {**view.corners_px, "depth": view.corners_px["depth"] + (3.0, 0.0)}
+    both = [view, replace(view, name="later", corners_px=aside)]
+    assert len(select_views(both, n_views=60, width_px={"color": 1920, "depth": 512})) == 2
 
 
 def test_views_of_parts_that_share_no_point_are_far_apart(make_views: MakeViews) -> None:
@@ -49,33 +93,3 @@ def test_a_board_of_few_points_must_be_seen_whole() -> None:
     board = Board.parse("aruco-1x1x50mm")
     assert enough_points(np.ones((4, 2)), board)
     assert not enough_points(np.array([[1, 1], [1, 1], [1, 1], [np.nan, 1]]), board)
-
-
-def board_picture(light: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return a blurred picture of a board under a light, and its corners."""
-    side, big = 14, 5
-    plate = BOARD.plate
-    fine = np.kron(1 - 0.85 * plate.ink, np.ones((side * big, side * big)))
-    fine = np.pad(fine, 20 * big, constant_values=0.5)
-    picture = fine.reshape(fine.shape[0] // big, big, -1, big).mean(axis=(1, 3))
-    row, column = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]]
-    noise = np.random.default_rng(0).normal(0, 20, picture.shape)
-    at = (BOARD.points_mm[:, :2] - plate.origin_mm) / plate.field_mm * side + 20 - 0.5
-    return (20000 * picture * light(column, row) + noise).astype(np.uint16), at
-
-
-def test_uneven_light_is_taken_out_and_leaves_the_corners_where_they_are() -> None:
-    def light(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return 1 / (1 + ((x - 60) ** 2 + (y - 40) ** 2) / 250**2) ** 2
-
-    picture, true = board_picture(light)
-    plain = refine_corners(picture, true, BOARD)
-    even = evened(picture, true, BOARD)
-    assert plain is not None
-    assert even is not None
-    better = refine_corners(even, true, BOARD)
-    assert better is not None
-    assert np.sqrt(((better - true) ** 2).mean()) < 0.02
-    assert np.sqrt(((plain - true) ** 2).mean()) > 3 * np.sqrt(((better - true) ** 2).mean())
-    blank = BOARD.plate.ink[1:-1, 1:-1] < 0.5
-    assert abs(np.median(even[48:-48:14, 48:-48:14]) - np.median(blank)) < 0.6
