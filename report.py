@@ -42,6 +42,7 @@ _CSS_NAMES = {
 }
 WEBP_QUALITY = 86
 WIPE_STEPS = 32
+SHARE_PERCENT = 60  # of its cell is a full bar; the number stands beside it
 _PROSE = ' class="prose"'
 
 
@@ -349,7 +350,7 @@ def _cell(cell: Cell, *, strong: bool, first: bool) -> str:
         tag = 'th scope="row"' if first else "td"
         return f"<{tag}{_PROSE}>{_text(cell.text)}{small}</{tag.split()[0]}>"
     if isinstance(cell, Share):
-        width = f"{100 * min(max(cell.value, 0.0), 1.0):.1f}%"
+        width = f"{SHARE_PERCENT * min(max(cell.value, 0.0), 1.0):.1f}%"
         return f'<td class="share"><s style="width:{width}"></s><span>{_text(cell.text)}</span></td>'
     text = f"<strong>{_text(cell)}</strong>" if strong else _text(cell)
     return f'<th scope="row">{text}</th>' if first else f"<td>{text}</td>"
