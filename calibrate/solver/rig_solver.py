@@ -34,6 +34,8 @@ MIN_NOISE_PX = 0.002
 NOISIER = 1.5  # times the camera's noise; the noise of 54 corners is known to a tenth
 OUTLIER_RATIO = 4.0  # a view with this many times the camera's median residual is left out
 OUTLIER_FLOOR_PX = 0.1
+FIRST_OUTLIER_RATIO, FIRST_OUTLIER_FLOOR_PX = 6.0, 5.0
+"""A picture so far off the first guess is left out before it can pull the geometry aside."""
 MAX_ROUNDS = 8
 
 
@@ -87,6 +89,8 @@ def solve_views(
     start = first_guess(chosen, board, size_px)
     require_votes(start, chosen, board, size_px)
     work = _Work(board, start.geometry, start.views)
+    work.measure()
+    work.kept -= work.outliers(ratio=FIRST_OUTLIER_RATIO, floor_px=FIRST_OUTLIER_FLOOR_PX)
     for _ in range(MAX_ROUNDS):
         work.refine()
         work.measure()
@@ -151,11 +155,18 @@ class _Work:
                 error_px = self.geometry.residuals_px(name, one, self.board.points_mm)[one.seen]
                 self.rms_px[i, name] = float(np.sqrt((error_px**2).sum(-1).mean()))
 
-    def outliers(self) -> set[tuple[int, str]]:
-        """Return the kept pictures that do not fit, of each view only the one that fits least."""
+    def outliers(
+        self, *, ratio: float = OUTLIER_RATIO, floor_px: float = OUTLIER_FLOOR_PX
+    ) -> set[tuple[int, str]]:
+        """Return the kept pictures that do not fit, of each view only the one that fits least.
+
+        Parameters
+        ----------
+        ratio : times the camera's typical residual;  floor_px : less is never too much
+        """
         worst: dict[int, tuple[float, str]] = {}
         for name in self.geometry.cameras:
-            limit_px = max(OUTLIER_RATIO * self._typical_px(name), OUTLIER_FLOOR_PX)
+            limit_px = max(ratio * self._typical_px(name), floor_px)
             for i, camera in self.kept:
                 excess = self.rms_px[i, camera] / limit_px
                 if camera == name and not excess <= 1 and excess > worst.get(i, (0.0, ""))[0]:

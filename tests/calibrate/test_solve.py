@@ -225,3 +225,19 @@ def test_views_that_leave_a_length_open_are_doubted(true_rig: Calibration) -> No
     assert "the color camera's focal length is known (%) only within 0.75 % (wanted 0.3 %" in warnings[0]
     assert "translation of color_from_depth" in warnings[1]
     assert "depth shift" in warnings[2]
+
+
+def test_a_camera_that_is_far_off_in_a_few_views_is_left_out_of_those(
+    make_views: MakeViews, true_rig: Calibration
+) -> None:
+    views, random = make_views(40, BOARD, seed=14), np.random.default_rng(1)
+    knocked = set()
+    for i in range(0, 40, 6):
+        if "thermal" in views[i].corners_px:
+            moved = views[i].corners_px["thermal"] + random.normal(0, 30, 2)
+            views[i] = replace(views[i], corners_px={**views[i].corners_px, "thermal": moved})
+            knocked.add(views[i].name)
+    assert len(knocked) >= 3
+    solution = solve_views(views, BOARD, size_px=SIZE_PX)
+    assert {view.view for view in solution.residuals if not view.used} == knocked
+    assert max(face_errors(solution, true_rig)) < 0.5
