@@ -45,6 +45,7 @@ N_VIEWS = 30
 N_RIGS, N_QUICK_RIGS = 200, 20
 N_RENDERED, N_QUICK_RENDERED = 6, 1
 N_DEPTH_VIEWS = 12
+NOISE = 10.0  # rendered pictures are clean; OpenCV's chessboards leave real cameras 0.1 to 0.2 px
 TWO_SIDED_95 = 1.96
 IAI_BIAS_PX = (
     0.25  # what kinect2_calibration adds to infrared corners (halved coordinates of doubled pictures)
@@ -209,7 +210,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rigs: a minute on two cores")
     parser.add_argument("--seconds", type=float, help="stop solving random rigs after about that long")
     parser.add_argument("--board", default="9x6x25mm")
-    parser.add_argument("--noise", type=float, default=1.0, help="times the noise on rendered pictures")
+    parser.add_argument("--noise", type=float, default=NOISE, help="times the noise on rendered pictures")
     options = parser.parse_args()
     board = Board.parse(options.board)
     if not isinstance(board, Chessboard):

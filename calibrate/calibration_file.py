@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import tomlkit
 from numpy.typing import NDArray
-from pydantic import Field, FiniteFloat
+from pydantic import Field
 
+from ..capture.board import Board
 from ..capture.geometry import Intrinsics, RigidTransform
 from ..config import StrictModel, read_toml
 from ..errors import CalibrationError, ConfigError
@@ -28,16 +29,25 @@ HEADER = (
     "`uncertainty` holds standard deviations; rotations in degrees about the axes of the camera arrived in.",
 )
 CORNER_DIGITS = 4
+MAX_SHIFT_MM, MAX_SCALE = 200.0, 1.25
+MAX_BASELINE_MM, MAX_TURN_DEG = 2000.0, 90.0
+MAX_BEND = 3.0  # times a lens may move a place toward or away from the middle
+USED_SHARE = 0.6  # of a picture's width and height, about its middle, has to be reached by the lens
+
+
+_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]  # true is no number
+_Positive = Annotated[_Number, Field(ge=0)]
+_Share = Annotated[_Number, Field(ge=0, le=1)]
 
 
 class _Camera(StrictModel):
-    width: int = Field(gt=0, le=20_000)
-    height: int = Field(gt=0, le=20_000)
-    fx: FiniteFloat = Field(gt=0)
-    fy: FiniteFloat = Field(gt=0)
-    cx: FiniteFloat
-    cy: FiniteFloat
-    distortion: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+    width: int = Field(gt=0, le=20_000, strict=True)
+    height: int = Field(gt=0, le=20_000, strict=True)
+    fx: _Number = Field(gt=0)
+    fy: _Number = Field(gt=0)
+    cx: _Number
+    cy: _Number
+    distortion: tuple[_Number, _Number, _Number, _Number, _Number]
 
 
 class _Cameras(StrictModel):
@@ -46,7 +56,7 @@ class _Cameras(StrictModel):
     thermal: _Camera | None = None
 
 
-_Row = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+_Row = tuple[_Number, _Number, _Number]
 _Name = Literal["color", "depth", "thermal"]
 
 
@@ -58,7 +68,7 @@ class _Transform(StrictModel):
 class _Picture(StrictModel):
     view: str
     camera: _Name
-    rms_px: FiniteFloat = Field(ge=0)
+    rms_px: _Positive
     n_corners: int = Field(ge=0)
     used: bool = True
     reason: str = ""
@@ -80,11 +90,11 @@ class _File(StrictModel):
     sources: tuple[str, ...]
     remarks: tuple[str, ...]
     distortion_model: Literal["Brown-Conrady: k1, k2, p1, p2, k3"]
-    depth_shift_mm: FiniteFloat
-    depth_scale: FiniteFloat = Field(gt=0)
-    rms_px: dict[str, FiniteFloat]
-    coverage: dict[str, FiniteFloat]
-    uncertainty: dict[str, dict[str, FiniteFloat]]
+    depth_shift_mm: _Number = Field(ge=-MAX_SHIFT_MM, le=MAX_SHIFT_MM)
+    depth_scale: _Number = Field(ge=1 / MAX_SCALE, le=MAX_SCALE)
+    rms_px: dict[_Name, _Positive]
+    coverage: dict[_Name, _Share]
+    uncertainty: dict[str, dict[str, _Positive]]
     camera: _Cameras
     color_from_depth: _Transform
     thermal_from_color: _Transform | None = None
@@ -99,9 +109,9 @@ class _FileOfSchema1(StrictModel):
     created_utc: str
     software: str
     mirrored: bool
-    depth_shift_mm: FiniteFloat
-    rms_px: dict[str, FiniteFloat]
-    coverage: dict[str, FiniteFloat]
+    depth_shift_mm: _Number = Field(ge=-MAX_SHIFT_MM, le=MAX_SHIFT_MM)
+    rms_px: dict[_Name, _Positive]
+    coverage: dict[_Name, _Share]
     camera: _Cameras
     color_from_depth: _Transform
     thermal_from_color: _Transform | None = None
@@ -174,14 +184,14 @@ def _calibration_from_file(file: _File | _FileOfSchema1) -> Calibration:
         color=color,
         depth=depth,
         thermal=None if thermal is None else _intrinsics(thermal, "thermal"),
-        color_from_depth=_transform(file.color_from_depth, "color_from_depth"),
+        color_from_depth=_pose(file.color_from_depth, "color_from_depth"),
         thermal_from_color=(
-            None if thermal_from_color is None else _transform(thermal_from_color, "thermal_from_color")
+            None if thermal_from_color is None else _pose(thermal_from_color, "thermal_from_color")
         ),
         depth_shift_mm=file.depth_shift_mm,
         residuals=tuple(_residual(picture) for picture in pictures),
-        coverage=file.coverage,
-        rms_px=file.rms_px,
+        coverage={str(name): share for name, share in file.coverage.items()},
+        rms_px={str(name): value for name, value in file.rms_px.items()},
         created_utc=file.created_utc,
         software=file.software,
     )
@@ -192,12 +202,16 @@ def _calibration_from_file(file: _File | _FileOfSchema1) -> Calibration:
                 "sessions hold no mirrored pictures"
             )
         return calibration
+    try:
+        board = str(Board.parse(file.board)) if file.board else ""
+    except ConfigError as error:
+        raise CalibrationError(f"board: {error}") from error
     return replace(
         calibration,
         depth_scale=file.depth_scale,
         uncertainty=file.uncertainty,
         color_from_board={pose.view: _transform(pose, f"board {pose.view}") for pose in file.boards},
-        board=file.board,
+        board=board,
         method=file.method,
         sources=file.sources,
         remarks=file.remarks,
@@ -217,10 +231,15 @@ def _intrinsics(camera: _Camera, name: str) -> Intrinsics:
             f"wanted the {name} camera's focal lengths near each other and between 0.2 and 20 widths of its "
             f"picture, found fx = {made.fx:g}, fy = {made.fy:g} for a width of {made.width}"
         )
-    middle = np.array([[made.cx, made.cy], [made.width / 2, made.height / 2]])
-    if not np.isfinite(made.rays(middle)).all():
+    reach = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1], [1, 0], [-1, 0], [0, 1], [0, -1]])
+    middle = np.array([made.width, made.height]) / 2
+    px = middle * (1 + USED_SHARE * reach)
+    straight = np.linalg.norm((px - (made.cx, made.cy)) / (made.fx, made.fy), axis=1)
+    bent = np.linalg.norm(made.rays(px)[:, :2], axis=1) / straight
+    if not np.all((bent > 1 / MAX_BEND) & (bent < MAX_BEND)):
         raise CalibrationError(
-            f"wanted a lens of the {name} camera that can be undone, found {made.distortion!r}"
+            f"wanted a lens of the {name} camera that can be undone in its picture, found distortion = "
+            f"{list(made.distortion)}"
         )
     return made
 
@@ -230,6 +249,19 @@ def _transform(table: _Transform, name: str) -> RigidTransform:
         return RigidTransform(np.array(table.rotation), np.array(table.translation_mm))
     except CalibrationError as error:
         raise CalibrationError(f"{name}: {error}") from error
+
+
+def _pose(table: _Transform, name: str) -> RigidTransform:
+    """Return the pose between two cameras; raises CalibrationError where they could not film one face."""
+    pose = _transform(table, name)
+    apart_mm = float(np.linalg.norm(pose.translation_mm))
+    turn_deg = float(np.degrees(np.arccos(np.clip(pose.rotation[2, 2], -1, 1))))
+    if apart_mm > MAX_BASELINE_MM or turn_deg > MAX_TURN_DEG:
+        raise CalibrationError(
+            f"{name}: wanted cameras at most {MAX_BASELINE_MM:g} mm apart that look the same way, found "
+            f"{apart_mm:.0f} mm and {turn_deg:.0f} degrees between their views"
+        )
+    return pose
 
 
 def _residual(picture: _Picture) -> ViewResidual:

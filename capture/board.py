@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigError
+from ..errors import ConfigError, UsageError
 
 Float = NDArray[np.float64]
 Ends = Literal["marked", "colored", "alike"]
@@ -25,12 +25,9 @@ MAX_MM = 1000.0
 MAX_ACROSS = 60
 CIRCLE_FIELDS = 32  # fields per spacing of a drawn circle grid
 CIRCLE_SAMPLES = 8  # each of its fields is the mean of 8 x 8 samples
-KINDS = (
-    "9x6x25mm (chessboard: inner corners across x down x side of a square)",
-    "charuco-7x5x36mm (squares across x down x side of a square)",
-    "aruco-4x3x50mm (markers across x down x side of a marker)",
-    "circles-4x11x20mm (circles in a row x rows x spacing)",
-)
+KINDS = ("9x6x25mm", "charuco-7x5x36mm", "aruco-4x3x50mm", "circles-4x11x20mm")
+"""A chessboard (inner corners across x down x side of a square), ChArUco (squares across x down x side), a
+grid of ArUco markers (across x down x side of a marker), circles (in a row x rows x spacing)."""
 FORM = re.compile(
     r"(?:(?P<kind>charuco|aruco|circles)-)?(?P<across>\d{1,3})x(?P<down>\d{1,3})x(?P<side>\d+(?:\.\d+)?)mm"
     r"(?:-(?P<second>\d+(?:\.\d+)?)mm)?(?:-(?P<dictionary>[0-9A-Za-z_]+))?"
@@ -94,7 +91,7 @@ class Board(ABC):
         """
         match = FORM.fullmatch(text.strip())
         if match is None:
-            raise ConfigError(f"wanted a board such as {'; or '.join(KINDS)}; found {text!r}")
+            raise ConfigError(f"wanted a board such as {', '.join(KINDS)}, found {text!r}")
         across, down, side_mm = int(match["across"]), int(match["down"]), float(match["side"])
         second_mm = None if match["second"] is None else float(match["second"])
         dictionary = match["dictionary"]
@@ -367,6 +364,14 @@ class CircleGrid(Board):
             part = ink[y - reach : y + reach, x - reach : x + reach]
             np.maximum(part, disc, out=part)
         return FlatTarget(ink, field_mm, (-margin * field_mm, -margin * field_mm))
+
+
+def board_named(text: str) -> Board:
+    """Return the board that a command line names; UsageError, which exits 2, where it names none."""
+    try:
+        return Board.parse(text)
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
 
 
 def marker_ink(dictionary: str, marker: int) -> NDArray[np.float64]:

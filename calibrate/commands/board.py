@@ -7,7 +7,7 @@ import typer
 
 
 def board_print(
-    board: Annotated[str, typer.Argument(metavar="BOARD", help="9x6x25mm, charuco-7x5x40mm, ...")],
+    board: Annotated[str, typer.Argument(metavar="BOARD", help="9x6x25mm, charuco-7x5x36mm, ...")],
     out: Annotated[Path, typer.Option(help="The file to write, .pdf or .png.")],
     paper: Annotated[str, typer.Option(help="A4, letter, A3, A2, or millimetres such as 300x400.")] = "A4",
     dpi: Annotated[int, typer.Option(help="Dots per inch of a .png.")] = 300,
@@ -15,14 +15,14 @@ def board_print(
 ) -> None:
     """Draw a calibration board true to scale, with a ruler to check the print and instructions.
 
-    BOARD is 9x6x25mm (a chessboard: inner corners across x down x side of a square), charuco-11x8x20mm
+    BOARD is 9x6x25mm (a chessboard: inner corners across x down x side of a square), charuco-7x5x36mm
     (squares), aruco-4x3x50mm (markers) or circles-4x11x20mm (circles in a row x rows x spacing). A PDF has
     the instructions on its second page; with a PNG they are printed here.
     """
-    from ...capture.board import Board
+    from ...capture.board import board_named
     from ..boards.printing import instructions_of, write_board
 
-    drawn = Board.parse(board)
+    drawn = board_named(board)
     if drawn.symmetric:
         typer.echo(
             f"warning: the board {drawn} looks the same upside down; hold it upright, or better use one of "

@@ -53,7 +53,7 @@ def live(
 
     Example: mavfer calibrate live --rig rig.toml --board 9x6x25mm --out sessions/board
     """
-    from ...capture.board import Board
+    from ...capture.board import board_named
     from ...capture.desk import Desk
     from ...capture.master import record
     from ...capture.rig import change_scene, read_rig
@@ -65,7 +65,7 @@ def live(
     from ..calibration_file import read_calibration
     from ..guide.live import LiveGuide, require_guidable
 
-    shown = Board.parse(board)
+    shown = board_named(board)
     settings = read_rig(rig)
     if settings.is_simulated:
         settings = change_scene(settings, {"target": "board", "board": str(shown)}, where=rig)

@@ -7,6 +7,8 @@ import typer
 
 from ..calibration import Calibration
 
+INTERVAL = 1.96  # standard deviations of a 95 % interval
+
 
 def calibrate(
     sessions: Annotated[
@@ -27,7 +29,7 @@ def calibrate(
     Exits 1, and writes nothing, where the board was not seen often enough, near and far, tilted, and over
     the whole picture of every camera.
     """
-    from ...capture.board import Board
+    from ...capture.board import board_named
     from ...capture.session import open_session
     from ...errors import OutputError
     from ...output import require_free
@@ -36,7 +38,7 @@ def calibrate(
     from ..solver.gates import calibration_warnings
     from ..solver.solve import calibrate_sessions
 
-    shown = Board.parse(board)
+    shown = board_named(board)
     require_free(out, overwrite=overwrite)
     if out.is_dir():
         raise OutputError(f"wanted a file name, found a folder: {out}")
@@ -95,16 +97,18 @@ def _print_calibration(calibration: Calibration) -> None:
     if calibration.depth_scale == 1:
         line = f"depth shift: {calibration.depth_shift_mm:+.1f} mm"
     if "depth_shift_mm" in stated.get("depth", {}):
-        line += f" ± {stated['depth']['depth_shift_mm']:.1f}"
+        line += f" ± {INTERVAL * stated['depth']['depth_shift_mm']:.2g}"
     typer.echo(line)
     face = stated.get("face_at_1m", {})
     if face:
         words = {"depth_px": "depth in color", "thermal_px": "color in thermal"}
-        placed = ", ".join(f"{words.get(key, key)} ± {value:.2g} px" for key, value in face.items())
-        typer.echo(f"a face at 1 m: {placed}")
+        placed = ", ".join(
+            f"{words.get(key, key)} ± {INTERVAL * value:.2g} px" for key, value in face.items()
+        )
+        typer.echo(f"a face at 1 m: {placed} (± is the 95 % interval)")
 
 
 def _with_deviation(calibration: Calibration, camera: str, key: str) -> str:
     value = f"{getattr(calibration.cameras[camera], key):.1f}"
     deviation = calibration.uncertainty.get(camera, {}).get(key)
-    return value if deviation is None else f"{value} ±{deviation:.2f}"
+    return value if deviation is None else f"{value} ±{INTERVAL * deviation:.2g}"

@@ -19,6 +19,10 @@ from .rig_geometry import INTRINSICS, N_INTRINSICS, REFERENCE, RigGeometry, Sigh
 
 Float = NDArray[np.float64]
 INLIER = 5.0  # corners farther off than this many times the noise say nothing about it
+LEAST_NOISE_PX = 0.03
+"""Corners are never trusted further, however small their residuals: what a detector does alike in all
+pictures (blur, gamma, compression) is no noise. On rendered boards, whose noise is 0.008 to 0.016 px, it
+leaves focal lengths 0.01 to 0.02 % and the depth shift 0.1 mm wrong: 3 of the deviations of noise alone."""
 SMOOTH_DEGREE = 2  # errors that neighbours share are taken for polynomials over the board of that degree
 N_SHIFTS = 2
 MIN_SMOOTH_POINTS = 10
@@ -55,7 +59,7 @@ def determine(geometry: RigGeometry, sightings: Mapping[str, Sightings], points_
     each picture, noise^2 (1 + (a - 1) Q Q' + (b - 1) P P'), Q a shift of the whole board, P the other
     polynomials; the figures come from the residuals r by what least squares leaves of errors,
     E r r' = (1 - J C J' W) S. On rendered pictures a is 2 to 7 and b 1 to 2; with a = b = 1 of all 95 %
-    intervals 8 % fewer hold the truth. About 30 ms for 30 views.
+    intervals 8 % fewer hold the truth. Noise below `LEAST_NOISE_PX` is not believed. 30 ms for 30 views.
     """
     rows_of: dict[str, tuple[Sightings, Linearised, Float]] = {}
     for name, seen in sightings.items():
@@ -80,7 +84,8 @@ def determine(geometry: RigGeometry, sightings: Mapping[str, Sightings], points_
         taken += np.einsum("vri,vij,vrj->", by_view, view_spread[seen.view], by_view, optimize=True)
         factor = float((residual**2).sum()) / max(float((weight > 0).sum() - taken), 1.0)
         noise_px[name] = float(np.median(seen.noise_px) * np.sqrt(factor))
-        middle += factor * np.einsum("vrg,vrh->gh", by_global, by_global, optimize=True)
+        trusted = max(factor, (LEAST_NOISE_PX / float(np.median(seen.noise_px))) ** 2)
+        middle += trusted * np.einsum("vrg,vrh->gh", by_global, by_global, optimize=True)
         smooth = np.stack([_smooth(mask, points_mm) for mask in weight > 0])
         ratios = []
         for shapes in (smooth[..., :N_SHIFTS], smooth[..., N_SHIFTS:]):
@@ -91,7 +96,7 @@ def determine(geometry: RigGeometry, sightings: Mapping[str, Sightings], points_
             free -= np.einsum("vki,vij,vkj->", shape_view, view_spread[seen.view], shape_view, optimize=True)
             ratios.append(float(max(1.0, in_shapes / free / factor)) if free > 1 and factor > 0 else 1.0)
             shared = np.einsum("vkg,vkh->gh", shape_global, shape_global, optimize=True)
-            middle += factor * (ratios[-1] - 1) * shared
+            middle += trusted * (ratios[-1] - 1) * shared
         alike[name] = max(ratios)
     covariance = spread @ middle @ spread
     return Determined((covariance + covariance.T) / 2, -mixed_over_view.transpose(0, 2, 1), noise_px, alike)

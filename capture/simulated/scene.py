@@ -19,7 +19,7 @@ class SceneSettings(StrictModel):
     light : how much of full room light there is; below 1 color gets darker and noisier
     clock : "real" delivers frames at their own times, "virtual" as fast as they render
     fps : frames per second that each simulated sensor makes by itself
-    board : the board, as `mavfer board print` names it: 9x6x25mm, charuco-11x8x20mm, ...
+    board : the board, as `mavfer board print` names it: 9x6x25mm, charuco-7x5x36mm, ...
     hold_s : how long the board is held still at each of its places
     wire : the A65 is a GigE Vision device on loopback, filmed with the driver of the real one (Linux; wants a
         GenTL producer, which `mavfer gentl build` makes)

@@ -82,6 +82,23 @@ def test_nothing_is_overwritten_unless_asked(written: tuple[Path, Calibration]) 
     assert read_calibration(path).rig == "other"
 
 
+def test_the_golden_file_of_schema_2_is_read_for_ever() -> None:
+    calibration = read_calibration(Path(__file__).parent / "golden" / "calibration-schema-2.toml")
+    assert (calibration.rig, calibration.board, calibration.sources) == ("golden", "9x6x25mm", ("board",))
+    assert (calibration.depth_shift_mm, calibration.depth_scale) == (-13.35, 1.001)
+    assert calibration.uncertainty["color"]["fx"] == 0.25
+    assert list(calibration.color_from_board) == ["1.200 s"]
+    (picture,) = calibration.residuals
+    assert (picture.view, picture.camera, picture.used, picture.reason) == (
+        "1.200 s",
+        "thermal",
+        False,
+        "blur",
+    )
+    assert picture.corners_px is not None
+    np.testing.assert_array_equal(picture.corners_px, [[10.25, 20.5], [np.nan, np.nan]])
+
+
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="found nothing; `mavfer calibrate BOARD_SESSION"):
         read_calibration(tmp_path / "none.toml")
@@ -114,6 +131,14 @@ def test_another_file_is_not_taken_for_a_calibration(tmp_path: Path, text: str, 
         ("fx = 1059.9", 'fx = "wide"', "fx"),
         ("fx = 1059.9", "fx = nan", "fx"),
         ("rotation = [\n    [0.99", "rotation = [\n    [0.19", "rotation matrix"),
+        ("fx = 1059.9", "fx = true", "fx"),
+        ("cx = 954.9", "cx = -3.0", "principal point"),
+        ("distortion = [0.056", "distortion = [1e9", "lens of the color camera"),
+        ("distortion = [-0.22", "distortion = [-5.0", "lens of the thermal camera"),
+        ("translation_mm = [-52.05", "translation_mm = [-1e6", "at most 2000 mm apart"),
+        ("depth_shift_mm = -13.35", "depth_shift_mm = 1e7", "depth_shift_mm"),
+        ("depth_scale = 1.0", "depth_scale = 0.0", "depth_scale"),
+        ('board = ""', 'board = "bananas"', "board: wanted a board such as"),
         ("depth_shift_mm", "depth_drift_mm", "depth_drift_mm"),
     ],
 )

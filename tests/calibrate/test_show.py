@@ -200,18 +200,15 @@ def test_boards_in_space_have_the_plates_size_and_a_drawing_keeps_right_and_up(s
     assert up[1] > 0
 
 
-def test_ellipses_grow_with_the_corner_noise_and_shrink_with_more_boards(
-    shown: Calibration, noise_px: float
-) -> None:
+def test_ellipses_shrink_with_more_boards_but_never_to_nothing(shown: Calibration, noise_px: float) -> None:
     certainty = certainty_of(shown)
     half = certainty_of(replace(shown, residuals=shown.residuals[: len(shown.residuals) // 2]))
     assert certainty is not None
     assert half is not None
     found, found_half = placements(certainty), placements(half)
     assert set(found) == {"depth", "thermal"}
-    if noise_px == 0:
-        assert max(placement.sd_px.max() for placement in found.values()) < 1e-6
-        return
+    if noise_px == 0:  # corners without noise are not trusted without end
+        assert min(placement.sd_px.min() for placement in found.values()) > 1e-3
     for name, placement in found.items():
         assert np.median(placement.sd_px) < np.median(found_half[name].sd_px)
         reach_px = np.linalg.norm(ellipses_px(placement), axis=-1)
