@@ -31,9 +31,9 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     OutputError
         `path` exists and `overwrite` is False, it is a folder, or the disk refuses the write.
     """
-    require_free(path, overwrite=overwrite)
     if path.is_dir():
         raise OutputError(f"wanted a file name, found a folder: {path}")
+    require_free(path, overwrite=overwrite)
     temporary = _temporary_beside(path)
     try:
         with _as_output_error(path, temporary):

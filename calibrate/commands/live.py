@@ -20,6 +20,7 @@ from ...capture.commands.operating import (
 )
 
 STOPPED_BY_HAND = 130
+SIMULATED_HOLD_S = 1.0  # as an operator holds the board
 
 
 def live(
@@ -68,15 +69,17 @@ def live(
     shown = board_named(board)
     settings = read_rig(rig)
     if settings.is_simulated:
-        settings = change_scene(settings, {"target": "board", "board": str(shown)}, where=rig)
+        held_s = max(settings.scene.hold_s, SIMULATED_HOLD_S)
+        scene = {"target": "board", "board": str(shown), "hold_s": held_s}
+        settings = change_scene(settings, scene, where=rig)
     require_guidable(settings)
     earlier = None if known is None else read_calibration(known)
     if earlier is not None and known is not None:
         require_rig(earlier, settings.name, known)
     if solve:
-        require_free(calibration, overwrite=overwrite)
         if calibration.is_dir():
             raise OutputError(f"wanted a file name, found a folder: {calibration}")
+        require_free(calibration, overwrite=overwrite)
     page = sys.stderr.isatty() if monitor is None else monitor
     words = ["mavfer", "calibrate", "solve", str(out), "--board", str(shown), "--out", str(calibration)]
     words += ["--overwrite"] if overwrite else []

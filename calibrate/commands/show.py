@@ -30,9 +30,9 @@ def show(
     from ..show.page import calibration_page
     from ..solver.gates import calibration_warnings
 
-    require_free(out, overwrite=overwrite)
     if out.is_dir():
         raise OutputError(f"wanted a file name, found a folder: {out}")
+    require_free(out, overwrite=overwrite)
     shown = read_calibration(calibration)
     moments = [find_moment(shown, open_session(path)) for path in session or ()]
     calibration_page(shown, moments).write(out, overwrite=overwrite)

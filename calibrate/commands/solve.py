@@ -39,9 +39,9 @@ def calibrate(
     from ..solver.solve import calibrate_sessions
 
     shown = board_named(board)
-    require_free(out, overwrite=overwrite)
     if out.is_dir():
         raise OutputError(f"wanted a file name, found a folder: {out}")
+    require_free(out, overwrite=overwrite)
     if shown.symmetric:
         _complain(
             f"the board {shown} looks the same upside down; hold it upright, or better use "

@@ -39,6 +39,7 @@ def verify(
     import json
 
     from ...capture.session import open_session
+    from ...errors import OutputError
     from ...output import require_free
     from ...progress import bar
     from ..calibration import require_rig
@@ -46,6 +47,8 @@ def verify(
     from ..verify.verify import verify as verify_session
 
     if out is not None:
+        if out.is_dir():
+            raise OutputError(f"wanted a file name, found a folder: {out}")
         require_free(out, overwrite=overwrite)
     geometry = read_calibration(calibration)
     recorded = open_session(session)
