@@ -256,8 +256,11 @@ def plot_svg(draw: Callable[[Figure], None], *, alt: str, size_in: tuple[float, 
 def _tidy(svg: str, *, salt: str) -> str:
     """Return a drawing with ids by order of appearance and places to a hundredth of a point.
 
-    Matplotlib's ids are hashes of places in full, whose last digits differ from run to run.
+    Matplotlib's ids are hashes of places in full, whose last digits differ from run to run; those that
+    nothing refers to, such as axes_1, are alike in all drawings of a page, and are dropped.
     """
+    referred = set(re.findall(r"#([\w.-]+)", svg))
+    svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in referred else "", svg)
     prefix = hashlib.sha256(salt.encode()).hexdigest()[:6]
     ids: dict[str, str] = {}
 

@@ -106,6 +106,9 @@ def test_two_plots_on_one_page_share_no_ids():
     clips = re.findall(r'<clipPath id="([^"]*)"', page.html())
     assert clips
     assert len(set(clips)) == len(clips)
+    ids = re.findall(r'\bid="([^"]*)"', page.html())
+    assert len(set(ids)) == len(ids)
+    assert set(re.findall(r'(?:url\(|href=")#([\w.-]+)', page.html())) <= set(ids)
 
 
 def test_colored_runs_from_one_end_of_the_map_to_the_other():

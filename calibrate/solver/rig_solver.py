@@ -36,6 +36,7 @@ OUTLIER_RATIO = 4.0  # a view with this many times the camera's median residual 
 OUTLIER_FLOOR_PX = 0.1
 FIRST_OUTLIER_RATIO, FIRST_OUTLIER_FLOOR_PX = 6.0, 5.0
 """A picture so far off the first guess is left out before it can pull the geometry aside."""
+BEHIND_PX = 1e4  # is said of a picture whose board would lie behind its camera
 MAX_ROUNDS = 8
 
 
@@ -153,7 +154,8 @@ class _Work:
             for name, corners_px in view.corners_px.items():
                 one = Sightings(np.array([i]), corners_px[None])
                 error_px = self.geometry.residuals_px(name, one, self.board.points_mm)[one.seen]
-                self.rms_px[i, name] = float(np.sqrt((error_px**2).sum(-1).mean()))
+                rms_px = float(np.sqrt((error_px**2).sum(-1).mean()))
+                self.rms_px[i, name] = rms_px if np.isfinite(rms_px) else BEHIND_PX
 
     def outliers(
         self, *, ratio: float = OUTLIER_RATIO, floor_px: float = OUTLIER_FLOOR_PX

@@ -12,7 +12,7 @@ from ...capture.board import ArucoGrid, Board, CharucoBoard
 from ...capture.session import Session
 from ...capture.streams import Stream
 from ...capture.synchronize import synchronize
-from ...errors import CalibrationError
+from ...errors import CalibrationError, SessionError
 from ..boards.detect import other_sizes, refine_corners
 from ..boards.markers import mirrored_board
 from ..boards.shading import find_in_even_light
@@ -123,7 +123,11 @@ def _still(session: Session, stream: Stream, i: int, corners_px: Float, board: B
     for other in (i - 1, i + 1):
         if not 0 <= other < len(times_s) or abs(times_s[other] - times_s[i]) > NEIGHBOUR_S:
             continue
-        moved = refine_corners(session.frame(stream, other).pixels, corners_px, board)
+        try:
+            pixels = session.frame(stream, other).pixels
+        except SessionError:  # a damaged neighbour tells nothing
+            continue
+        moved = refine_corners(pixels, corners_px, board)
         if moved is None or not np.isfinite(moved).any():
             return False
         path_px = float(np.nanmedian(np.linalg.norm(moved - corners_px, axis=1)))

@@ -1,8 +1,15 @@
 """Which moments of a board session are searched: those at rest, each place once, whatever the length."""
 
-import numpy as np
+from types import SimpleNamespace
 
-from mavfer.calibrate.solver.ticks import calm_and_different
+import numpy as np
+import pytest
+from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
+
+from mavfer.calibrate.solver.ticks import calm_and_different, ticks_at_rest
+from mavfer.capture.payload import decode
+from mavfer.capture.streams import Stream, StreamSpec
+from mavfer.errors import SessionError
 
 SIZE = (24, 30)
 
@@ -57,3 +64,32 @@ def test_moments_without_a_frame_do_no_harm() -> None:
 def test_pictures_that_never_change_are_one_place() -> None:
     pictures = np.zeros((50, *SIZE), np.float32)
     assert len(calm_and_different([pictures], np.arange(50) / 10, n_wanted=10)) == 1
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_few_moments_do_no_harm(n: int) -> None:
+    pictures = np.random.default_rng(0).random((n, *SIZE)).astype(np.float32)
+    assert len(calm_and_different([pictures], np.arange(n) / 10, n_wanted=5)) == min(n, 1)
+    assert ticks_at_rest(None, {Stream.COLOR: np.full(n, -1)}, np.arange(n) / 10, n_wanted=5) == ()
+
+
+def test_a_camera_at_half_the_rate_still_tells_places_apart() -> None:
+    places = [5.0, 20.0, 12.0]
+    pictures, at, time_s = session(places, held=20, moved=6)
+    blind = np.random.default_rng(1).normal(0.5, 0.01, pictures.shape).astype(np.float32)
+    pictures[1::2] = np.nan
+    chosen = calm_and_different([blind, pictures], time_s, n_wanted=100)
+    assert set(places) <= {float(at[i]) for i in chosen}
+
+
+@pytest.mark.parametrize(
+    "stored", [b"\xff\xff\xff", b"", CompressedImage(data=b"no JPEG").SerializeToString()]
+)
+def test_a_tick_with_a_frame_that_does_not_decode_is_passed_over(stored: bytes) -> None:
+    spec = StreamSpec(Stream.COLOR, (48, 60, 3), "uint8", 10.0)
+    damaged = SimpleNamespace(
+        payload=lambda *_: (stored, "jpeg 95"), frame=lambda *_: decode(stored, spec, "jpeg 95")
+    )
+    with pytest.raises(SessionError, match="cannot be decoded"):
+        damaged.frame(Stream.COLOR, 0)
+    assert ticks_at_rest(damaged, {Stream.COLOR: np.zeros(1, np.int64)}, np.zeros(1), n_wanted=1) == ()
