@@ -22,6 +22,7 @@ SECTIONS = (
     "One picture out of four",
     "Recorded on one plan",
     "Calibrated from a checkerboard",
+    "Does it still hold?",
     "Aligned faces",
     "Three raters and their mean",
     "Predicted against true valence",
