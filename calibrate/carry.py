@@ -78,8 +78,11 @@ def lay_in_color(
     Raises
     ------
     CalibrationError
-        The rig was calibrated without that camera, or a picture has another size than wanted.
+        The rig was calibrated without that camera, `of` is another stream, or a picture has another size
+        than wanted.
     """
+    if of not in (Stream.THERMAL, Stream.INFRARED):
+        raise CalibrationError(f"wanted a thermal or infrared picture to lay in color, found {of.value!r}")
     camera, pose = calibration.camera_of(of), calibration.from_color(of)
     require_size(picture, camera)
     x0, y0, x1, y1 = require_region(region, calibration.color)
@@ -104,28 +107,6 @@ def lay_in_color(
     return cv2.remap(
         picture, map_xy[..., 0], map_xy[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
     )
-
-
-def thermal_to_color(
-    thermal: NDArray,
-    depth_color_mm: NDArray[np.uint16],
-    calibration: Calibration,
-    *,
-    region: Region | None = None,
-) -> NDArray:
-    """Return the thermal picture as the color camera would see it: `lay_in_color` of THERMAL."""
-    return lay_in_color(thermal, depth_color_mm, calibration, of=Stream.THERMAL, region=region)
-
-
-def infrared_to_color(
-    infrared: NDArray,
-    depth_color_mm: NDArray[np.uint16],
-    calibration: Calibration,
-    *,
-    region: Region | None = None,
-) -> NDArray:
-    """Return the infrared picture as the color camera would see it: `lay_in_color` of INFRARED."""
-    return lay_in_color(infrared, depth_color_mm, calibration, of=Stream.INFRARED, region=region)
 
 
 @lru_cache(maxsize=2)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..calibrate.calibration import Calibration
-from ..calibrate.carry import carry, thermal_to_color
+from ..calibrate.carry import carry, lay_in_color
 from ..calibrate.warp import DepthWarp
 from ..capture.session import Session, open_session
 from ..capture.streams import Stream
@@ -126,7 +126,7 @@ def add_overlays(page: Page, moment: Moment, calibration: Calibration) -> None:
     )
     x0, y0, x1, y1 = region
     depth_mm = DepthWarp(calibration).to_color(moment.pixels[Stream.DEPTH])
-    thermal = thermal_to_color(moment.pixels[Stream.THERMAL], depth_mm, calibration)
+    thermal = lay_in_color(moment.pixels[Stream.THERMAL], depth_mm, calibration, of=Stream.THERMAL)
     face = np.ascontiguousarray(color[y0:y1, x0:x1])
     depth_mm, thermal = depth_mm[y0:y1, x0:x1], thermal[y0:y1, x0:x1]
     before = depth_mm < moment.face_mm + PERSON_MM  # the wall behind is hidden from the thermal camera

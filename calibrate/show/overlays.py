@@ -15,7 +15,7 @@ from ...capture.streams import Stream
 from ...capture.temperature import conversion
 from ...report import Picture, Scale, Wipe, colored
 from ..calibration import Calibration
-from ..carry import carry, infrared_to_color, thermal_to_color
+from ..carry import carry, lay_in_color
 from ..region import Region
 from ..warp import DepthWarp
 
@@ -120,10 +120,14 @@ def overlays(
         return []
     layers: list[Picture | None] = [_rims_over(color, depth_mm), _depth_over(color, depth_mm)]
     if Stream.THERMAL in pixels and calibration.thermal is not None:
-        carried = thermal_to_color(pixels[Stream.THERMAL], depth_mm, calibration, region=region)
+        carried = lay_in_color(
+            pixels[Stream.THERMAL], depth_mm, calibration, region=region, of=Stream.THERMAL
+        )
         layers.append(_thermal_over(color, carried, thermal_unit))
     if Stream.INFRARED in pixels:
-        carried = infrared_to_color(pixels[Stream.INFRARED], depth_mm, calibration, region=region)
+        carried = lay_in_color(
+            pixels[Stream.INFRARED], depth_mm, calibration, region=region, of=Stream.INFRARED
+        )
         layers.append(_infrared_over(color, carried))
     plain = Picture(_fitted(color), alt="The moment in color", label="color")
     return [Wipe(plain, layer) for layer in layers if layer is not None]

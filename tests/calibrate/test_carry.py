@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mavfer.calibrate.calibration import Calibration
-from mavfer.calibrate.carry import carry, infrared_to_color, lay_in_color, thermal_to_color
+from mavfer.calibrate.carry import carry, lay_in_color
 from mavfer.calibrate.warp import DepthWarp
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 from mavfer.capture.streams import Stream
@@ -62,7 +62,7 @@ def test_thermal_is_laid_where_the_depth_says(true_rig: Calibration) -> None:
     px = np.stack(np.meshgrid(np.arange(800, 1000), np.arange(400, 600)), axis=-1)
     wanted = carry(px, depth_mm, true_rig, Stream.THERMAL)
     for axis, picture in enumerate((x, y)):
-        laid = thermal_to_color(picture.astype(np.float32), depth_mm, true_rig, region=region)
+        laid = lay_in_color(picture.astype(np.float32), depth_mm, true_rig, region=region, of=Stream.THERMAL)
         assert not laid[:20].any()
         np.testing.assert_allclose(laid[20:], wanted[20:, :, axis], atol=0.05)
 
@@ -74,7 +74,7 @@ def test_a_head_lays_no_warmth_on_the_wall_that_it_hides(identity_rig: Calibrati
     # The square appears 20 px to the right in the thermal picture, the wall 10.
     thermal = np.full((90, 120), 100, np.uint16)
     thermal[30:60, 60:100] = 900
-    laid = thermal_to_color(thermal, depth_mm, rig)
+    laid = lay_in_color(thermal, depth_mm, rig, of=Stream.THERMAL)
     row = laid[45]
     assert np.all(row[42:78] == 900)  # the square itself
     assert np.all(row[82:88] == 0)  # wall behind it, for the thermal camera
@@ -113,7 +113,9 @@ def test_infrared_on_the_depth_it_came_with_is_what_the_depth_warp_would_lay(tru
     px = np.stack(np.meshgrid(np.arange(500, 1400), np.arange(200, 900)), axis=-1)
     wanted = carry(px, depth_color_mm, true_rig, Stream.INFRARED)
     for axis, picture in enumerate((columns, rows)):
-        laid = infrared_to_color(picture.astype(np.float32), depth_color_mm, true_rig, region=region)
+        laid = lay_in_color(
+            picture.astype(np.float32), depth_color_mm, true_rig, region=region, of=Stream.INFRARED
+        )
         seen = laid > 0
         assert seen.mean() > 0.95
         assert not laid[depth_color_mm == 0].any()
@@ -122,7 +124,7 @@ def test_infrared_on_the_depth_it_came_with_is_what_the_depth_warp_would_lay(tru
 
 def test_a_picture_of_one_temperature_lays_that_temperature_and_no_other(true_rig: Calibration) -> None:
     depth_mm = np.full((1080, 1920), 1000, np.uint16)
-    laid = thermal_to_color(np.full((512, 640), 7500, np.uint16), depth_mm, true_rig)
+    laid = lay_in_color(np.full((512, 640), 7500, np.uint16), depth_mm, true_rig, of=Stream.THERMAL)
     assert set(np.unique(laid)) == {0, 7500}  # nothing is mixed with what lies beside the picture
 
 
@@ -136,14 +138,18 @@ def test_what_lies_far_beside_a_lens_that_folds_back_is_not_seen(true_rig: Calib
     beside = np.any((straight < (-200, -200)) | (straight > (840, 712)), axis=-1)
     assert beside.any()
     assert np.isnan(carry(px[beside], np.full(beside.sum(), 1000.0), rig, Stream.THERMAL)).all()
-    laid = thermal_to_color(np.full((512, 640), 7500, np.uint16), np.full((1080, 1920), 1000, np.uint16), rig)
+    laid = lay_in_color(
+        np.full((512, 640), 7500, np.uint16), np.full((1080, 1920), 1000, np.uint16), rig, of=Stream.THERMAL
+    )
     assert not laid[y[beside].astype(int), x[beside].astype(int)].any()
     assert laid[540, 960] == 7500
 
 
 def test_a_picture_of_no_depth_lays_nothing(true_rig: Calibration) -> None:
     warm = np.full((512, 640), 30_000, np.uint16)
-    laid = thermal_to_color(warm, np.zeros((40, 50), np.uint16), true_rig, region=(900, 500, 950, 540))
+    laid = lay_in_color(
+        warm, np.zeros((40, 50), np.uint16), true_rig, region=(900, 500, 950, 540), of=Stream.THERMAL
+    )
     assert laid.shape == (40, 50)
     assert laid.dtype == np.uint16
     assert not laid.any()
@@ -152,9 +158,17 @@ def test_a_picture_of_no_depth_lays_nothing(true_rig: Calibration) -> None:
 def test_pictures_of_another_size_or_of_a_missing_camera_are_refused(true_rig: Calibration) -> None:
     depth_mm = np.zeros((5, 5), np.uint16)
     with pytest.raises(CalibrationError, match="wanted a depth picture of 1080 x 1920 for the region"):
-        thermal_to_color(np.zeros((512, 640), np.uint16), depth_mm, true_rig)
+        lay_in_color(np.zeros((512, 640), np.uint16), depth_mm, true_rig, of=Stream.THERMAL)
     with pytest.raises(CalibrationError, match="wanted a picture of 512 x 640 as calibrated"):
-        thermal_to_color(np.zeros((480, 640), np.uint16), depth_mm, true_rig, region=(0, 0, 5, 5))
+        lay_in_color(
+            np.zeros((480, 640), np.uint16), depth_mm, true_rig, region=(0, 0, 5, 5), of=Stream.THERMAL
+        )
     without = replace(true_rig, thermal=None, thermal_from_color=None)
     with pytest.raises(CalibrationError, match="'thermal'"):
         lay_in_color(np.zeros((512, 640)), depth_mm, without, of=Stream.THERMAL, region=(0, 0, 5, 5))
+
+
+def test_a_depth_picture_is_not_blended_into_color(true_rig: Calibration) -> None:
+    depth_mm = np.full((1080, 1920), 1000, np.uint16)
+    with pytest.raises(CalibrationError, match="thermal or infrared picture to lay in color, found 'depth'"):
+        lay_in_color(np.zeros((424, 512), np.uint16), depth_mm, true_rig, of=Stream.DEPTH)

@@ -140,5 +140,8 @@ def test_squares_of_another_size_are_measured_by_the_depth_camera(shift_mm: floa
 
 
 def test_boards_at_one_distance_do_not_measure_their_squares() -> None:
-    flat = DepthPoints(np.arange(20), np.full(20, 800.0), np.full(20, 960.0))
-    require_size(flat, BOARD)
+    at_mm = np.full(20, 800.0)
+    require_size(DepthPoints(np.arange(20), at_mm, 1.2 * at_mm), BOARD)
+    spread_mm = at_mm + np.linspace(-300, 300, 20)
+    with pytest.raises(CalibrationError, match="squares measure 30"):
+        require_size(DepthPoints(np.arange(20), spread_mm, 1.2 * spread_mm), BOARD)
