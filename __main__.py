@@ -39,7 +39,18 @@ COMMANDS = {
     "calibrate import": ("calibrate.commands.exchange", "import_calibration"),
     "calibrate export": ("calibrate.commands.exchange", "export_calibration"),
     "simulate-raters": ("annotate.commands", "simulate_raters"),
-    "build-dataset": ("preprocess.commands", "build_dataset"),
+    "build-dataset": ("preprocess.commands.build", "build_dataset"),
+    "dataset split": ("preprocess.commands.split", "split"),
+    "dataset view": ("preprocess.commands.view", "view"),
+    "import recola": ("preprocess.commands.adapters", "recola"),
+    "import sewa": ("preprocess.commands.adapters", "sewa"),
+    "import afew-va": ("preprocess.commands.adapters", "afew_va"),
+    "import video-csv": ("preprocess.commands.adapters", "video_csv"),
+    "dataset report": ("preprocess.commands.report", "report"),
+    "dataset check": ("preprocess.commands.dataset", "check"),
+    "dataset info": ("preprocess.commands.dataset", "info"),
+    "dataset merge": ("preprocess.commands.dataset", "merge"),
+    "dataset export": ("preprocess.commands.dataset", "export"),
     "train": ("model.commands", "train"),
     "evaluate": ("model.commands", "evaluate"),
 }
@@ -49,6 +60,8 @@ GROUPS = {
     "keys": "The lab's keys: who may take part in a take over the network.",
     "protocol": "The protocol file: what a lab says once for a study.",
     "board": "Calibration boards: printed true to scale.",
+    "dataset": "Datasets: checked, described, joined, split, exported, looked at.",
+    "import": "Other people's recordings as sessions and traces.",
     "calibrate": "The rig's geometry: solved (`mavfer calibrate BOARD_SESSION`), shown, checked.",
 }
 DEFAULTS = {"calibrate": "solve"}

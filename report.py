@@ -11,7 +11,9 @@ import hashlib
 import html
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -143,24 +145,30 @@ class Page:
         close = "</section>" if len(self._sections) > 1 else ""
         self._body.append(f'{close}<section id="{anchor}"><h2>{_text(title)}</h2>{lead}')
 
-    def pictures(self, pictures: Sequence[Picture | Wipe], *, caption: str = "", per_row: int = 1) -> None:
-        """Show pictures side by side, `per_row` (1 to 4) of equal width in a row."""
+    def pictures(
+        self, pictures: Sequence[Picture | Wipe], *, caption: str = "", per_row: int = 1, title: str = ""
+    ) -> None:
+        """Show pictures side by side, `per_row` (1 to 4, or 6) of equal width in a row."""
         cells = "".join(_wipe(item) if isinstance(item, Wipe) else _picture(item) for item in pictures)
-        self._figure(f'<div class="grid n{per_row}">{cells}</div>', caption)
+        self._figure(f'{self._heading(title)}<div class="grid n{per_row}">{cells}</div>', caption)
 
     def strips(
         self, rows: Sequence[tuple[str, Picture | Sequence[str]]], *, caption: str = "", title: str = ""
     ) -> None:
-        """Show named rows under one another: a wide picture, or short texts spread evenly over its width."""
+        """Show named rows under one another: a wide picture, or short texts spread evenly over its width.
+
+        A picture's `scale` stands under it; its `label` is not shown.
+        """
         cells = []
         for name, row in rows:
             if isinstance(row, Picture):
                 content = _image(row)
+                if row.scale is not None:
+                    content = f"<div>{content}{_scale(row.scale)}</div>"
             else:
                 content = '<div class="spread">' + "".join(f"<b>{_text(word)}</b>" for word in row) + "</div>"
             cells.append(f"<span>{_text(name)}</span>{content}")
-        heading = f"<h3>{_text(title)} {self._mark}</h3>" if title else ""
-        self._figure(f'{heading}<div class="strips">{"".join(cells)}</div>', caption)
+        self._figure(f'{self._heading(title)}<div class="strips">{"".join(cells)}</div>', caption)
 
     def plot(
         self, draw: Callable[[Figure], None], *, alt: str, size_in: tuple[float, float], caption: str = ""
@@ -185,10 +193,14 @@ class Page:
         head = "".join(_heading(name, [row[j] for row in rows]) for j, name in enumerate(header))
         lines = []
         for i, row in enumerate(rows):
-            cells = [_cell(cell, strong=(i, j) in set(best), first=j == 0) for j, cell in enumerate(row)]
+            cells = [
+                _cell(cell, strong=(i, j) in set(best), first=j == 0, name=header[j])
+                for j, cell in enumerate(row)
+            ]
             lines.append(f"<tr>{''.join(cells)}</tr>")
+        words = f"<caption>{_text(caption)} {self._mark}</caption>" if caption else ""
         self._body.append(
-            f'<div class="table"><table><caption>{_text(caption)} {self._mark}</caption>'
+            f'<div class="table"><table>{words}'
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
         )
 
@@ -204,6 +216,15 @@ class Page:
         """Set paragraphs apart in a box."""
         text = "".join(f"<p>{_text(paragraph)}</p>" for paragraph in paragraphs)
         self._body.append(f'<aside class="note"><h3>{_text(title)}</h3>{text}</aside>')
+
+    @contextmanager
+    def folded(self, summary: str) -> Iterator[None]:
+        """Fold what is added in the block under one line, `summary`, that opens it."""
+        self._body.append(f"<details><summary>{_text(summary)} {self._mark}</summary>")
+        try:
+            yield
+        finally:
+            self._body.append("</details>")
 
     def html(self) -> str:
         """Return the whole page."""
@@ -224,6 +245,9 @@ class Page:
         with new_file(path, overwrite=overwrite) as temporary:
             temporary.write_text(self.html(), encoding="utf-8")
 
+    def _heading(self, title: str) -> str:
+        return f"<h3>{_text(title)} {self._mark}</h3>" if title else ""
+
     def _figure(self, content: str, caption: str, *, mark: bool = False) -> None:
         words = f"<figcaption>{_text(caption)} {self._mark if mark else ''}</figcaption>" if caption else ""
         self._body.append(f"<figure>{content}{words}</figure>")
@@ -237,7 +261,8 @@ def plot_svg(draw: Callable[[Figure], None], *, alt: str, size_in: tuple[float, 
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({**_PLOT_STYLE, "svg.hashsalt": salt}):
+    with matplotlib.rc_context({**_PLOT_STYLE, "svg.hashsalt": salt}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the reader's browser has it
         figure = Figure(figsize=size_in, layout="constrained")
         draw(figure)
         buffer = io.StringIO()
@@ -265,9 +290,9 @@ def _tidy(svg: str, *, salt: str) -> str:
     ids: dict[str, str] = {}
 
     def renamed(found: re.Match[str]) -> str:
-        return ids.setdefault(found[0], f"{found[1]}{prefix}{len(ids)}")
+        return found[1] + ids.setdefault(found[0][len(found[1]) :], f"{found[2]}{prefix}{len(ids)}")
 
-    svg = re.sub(r"\b([a-z]+)[0-9a-f]{10}\b", renamed, svg)
+    svg = re.sub(r'( id="|="#|url\(#)([a-z]+)[0-9a-f]{10}\b', renamed, svg)
     return re.sub(
         r' (?:d|x|y|width|height|transform)="[^"]*"',
         lambda place: re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", place[0]),
@@ -345,18 +370,20 @@ def _heading(name: str, column: Sequence[Cell]) -> str:
     return f'<th scope="col"{_PROSE if wordy else ""}>{_text(name)}</th>'
 
 
-def _cell(cell: Cell, *, strong: bool, first: bool) -> str:
+def _cell(cell: Cell, *, strong: bool, first: bool, name: str) -> str:
+    """Return one cell; `name`, its column's heading, stands beside it where a phone stacks the cells."""
+    named = "" if first else f' data-name="{_text(name)}"'
     if isinstance(cell, Badge):
-        return f'<td class="verdict"><span class="badge {cell.tone}">{_text(cell.text)}</span></td>'
+        return f'<td class="verdict"{named}><span class="badge {cell.tone}">{_text(cell.text)}</span></td>'
     if isinstance(cell, Prose):
         small = f"<small>{_text(cell.small)}</small>" if cell.small else ""
         tag = 'th scope="row"' if first else "td"
-        return f"<{tag}{_PROSE}>{_text(cell.text)}{small}</{tag.split()[0]}>"
+        return f"<{tag}{_PROSE}{named}>{_text(cell.text)}{small}</{tag.split()[0]}>"
     if isinstance(cell, Share):
         width = f"{SHARE_PERCENT * min(max(cell.value, 0.0), 1.0):.1f}%"
-        return f'<td class="share"><s style="width:{width}"></s><span>{_text(cell.text)}</span></td>'
+        return f'<td class="share"{named}><s style="width:{width}"></s><span>{_text(cell.text)}</span></td>'
     text = f"<strong>{_text(cell)}</strong>" if strong else _text(cell)
-    return f'<th scope="row">{text}</th>' if first else f"<td>{text}</td>"
+    return f'<th scope="row">{text}</th>' if first else f"<td{named}>{text}</td>"
 
 
 def _wipe_rules() -> str:

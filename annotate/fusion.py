@@ -16,6 +16,12 @@ from .trace import RATING_LIMIT, Trace
 
 Float = NDArray[np.float64]
 MAX_GAP_S = 5.0
+MAX_HOLD_S = 0.5
+"""How long the first and the last rating hold: a rater who has ended, or not begun, is not guessed at."""
+ROUNDING_S = 1e-6
+"""Times that are written in decimals miss a limit by less."""
+SLOWEST_SAMPLING_S = 1.0
+"""Samples that lie further apart than one and a half of this have a gap between them, however regular."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +40,25 @@ class Gold:
     raters: tuple[str, ...]
 
 
-def resample(trace: Trace, time_s: Float, *, lag_s: float = 0.0, max_gap_s: float = MAX_GAP_S) -> Float:
+def resample(
+    trace: Trace,
+    time_s: Float,
+    *,
+    lag_s: float = 0.0,
+    max_gap_s: float = MAX_GAP_S,
+    max_hold_s: float = MAX_HOLD_S,
+) -> Float:
     """Return a trace at other times, linear between the samples that are there.
 
     Parameters
     ----------
     time_s : (T,) float64, times of the film, seconds since the first tick
-    lag_s : how long the rater takes to react: the rating of the film at t is read at t + lag_s
-    max_gap_s : a longer stretch without a rating stays NaN; the first and last rating hold for as long
+    lag_s : how long the rater takes to react: the rating of the film at t is read at t + lag_s, so it is
+        known until `lag_s` before the rating ends
+    max_gap_s : a longer stretch without a rating stays NaN from its first to its last moment; from one
+        sample to the next of a trace of one sample per second or more there is no gap
+    max_hold_s : the first rating counts for so long before it was given, and the last for so long after;
+        never for longer than `max_gap_s`
 
     Returns
     -------
@@ -56,9 +73,18 @@ def resample(trace: Trace, time_s: Float, *, lag_s: float = 0.0, max_gap_s: floa
     after = np.searchsorted(sample_s, at_s, side="left")
     next_s = sample_s[np.minimum(after, len(sample_s) - 1)]
     last_s = sample_s[np.maximum(after - 1, 0)]
-    in_gap = (after > 0) & (after < len(sample_s)) & (next_s != at_s) & (next_s - last_s > max_gap_s)
-    outside = (at_s < sample_s[0] - max_gap_s) | (at_s > sample_s[-1] + max_gap_s)
+    longest_s = longest_bridge_s(trace, max_gap_s=max_gap_s)
+    in_gap = (after > 0) & (after < len(sample_s)) & (next_s != at_s) & (next_s - last_s > longest_s)
+    hold_s = min(max_hold_s, max_gap_s) + ROUNDING_S
+    outside = (at_s < sample_s[0] - hold_s) | (at_s > sample_s[-1] + hold_s)
     return np.where(in_gap | outside, np.nan, resampled)
+
+
+def longest_bridge_s(trace: Trace, *, max_gap_s: float) -> float:
+    """Return the longest time between two ratings of a trace over which `resample` interpolates, seconds."""
+    steps_s = np.diff(trace.time_s)
+    step_s = min(float(np.median(steps_s)), SLOWEST_SAMPLING_S) if len(steps_s) else 0.0
+    return max(max_gap_s, 1.5 * step_s) + ROUNDING_S
 
 
 def gold_standard(
@@ -67,6 +93,7 @@ def gold_standard(
     *,
     lag_s: float = 0.0,
     max_gap_s: float = MAX_GAP_S,
+    max_hold_s: float = MAX_HOLD_S,
     centered: bool = False,
     smooth_s: float | None = None,
 ) -> Gold:
@@ -81,7 +108,7 @@ def gold_standard(
     ----------
     traces : of one session and one dimension, one per rater
     time_s : (T,) float64, seconds since the first tick
-    lag_s, max_gap_s : as in `resample`
+    lag_s, max_gap_s, max_hold_s : as in `resample`
     centered : take out each rater's bias; this matters where a rater pauses, for the mean jumps there
     smooth_s : width of a centered moving average, needs `time_s` evenly spaced; None for none
 
@@ -91,7 +118,9 @@ def gold_standard(
         No trace, or traces of different sessions or dimensions, or two of one rater.
     """
     _require_one_subject_matter(traces)
-    per_rater = np.stack([resample(trace, time_s, lag_s=lag_s, max_gap_s=max_gap_s) for trace in traces])
+    per_rater = np.stack(
+        [resample(trace, time_s, lag_s=lag_s, max_gap_s=max_gap_s, max_hold_s=max_hold_s) for trace in traces]
+    )
     per_rater = per_rater / RATING_LIMIT
     if centered:
         own_mean = mean_of_present(per_rater, axis=1)

@@ -131,11 +131,14 @@ class Synchronized:
     time_s : (T,) float64, seconds since the first tick
     index : by stream, (T,) int64: which of the stream's frames, -1 where there is none
     report : SyncReport
+    frame_s : by stream, (T,) float64: when each tick's frame was exposed, seconds since the first tick, NaN
+        where there is none
     """
 
     time_s: NDArray[np.float64]
     index: dict[Stream, NDArray[np.int64]]
     report: SyncReport
+    frame_s: dict[Stream, NDArray[np.float64]]
 
 
 def synchronize(session: Session) -> Synchronized:
@@ -188,7 +191,8 @@ def synchronize(session: Session) -> Synchronized:
         state=record.state,
         period_ms=math.nan if record.plan.fps is None else record.plan.period_ns / 1e6,
     )
-    return Synchronized((ticks_ns - first_ns) / 1e9, index, report)
+    frame_s = {stream: (at_tick[stream] - first_ns) / 1e9 for stream in index}
+    return Synchronized((ticks_ns - first_ns) / 1e9, index, report, frame_s)
 
 
 def nearest_per_tick(

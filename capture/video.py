@@ -4,7 +4,6 @@ The frames keep the file's own time stamps, so a variable frame rate stays what 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,31 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __version__
 from ..errors import SessionError
-from ..output import new_folder
-from .payload import utc_now
+from .film import VideoPicture, store_film
 from .place import require_place
-from .session import RECORD_NAME, RecorderRecord, SessionRecord, require_pseudonym, write_record
-from .session_writer import SessionWriter
-from .simulated.truth import truth_path
-from .streams import Frame, Stream, StreamSpec
-from .trigger import Plan
+from .session import require_pseudonym
+from .streams import Stream, StreamSpec
 
 if TYPE_CHECKING:
     from av import VideoFrame
 
-RECORDER = "video"
 TEXT_FORMATS = ("tty", "bin", "xbin", "adf", "idf")
 """FFmpeg draws text files as pictures of a terminal; nobody means that."""
-
-
-@dataclass(frozen=True, slots=True)
-class VideoPicture:
-    """One picture of a video: its time since the first, and a way to its pixels."""
-
-    t_ns: int
-    pixels: Callable[[], NDArray[np.uint8]]
 
 
 class Video:
@@ -180,9 +165,11 @@ def import_video(
     out: Path,
     subject: str,
     overwrite: bool = False,
+    notes: str = "",
+    max_fps: float | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Make a color-only session of a video file and return its folder.
+    """Make a color-only session of a video file and return its folder; see `film.store_film`.
 
     The frames keep the file's own size and time stamps; they are stored as JPEG of quality 95.
 
@@ -193,58 +180,15 @@ def import_video(
     OutputError
         `out` exists and `overwrite` is False.
     """
-    out = Path(out).absolute()
-    require_place(out, overwrite=overwrite)
+    require_place(Path(out).absolute(), overwrite=overwrite)
     require_pseudonym(subject)
     with Video(Path(file)) as video:
-        recorder = RecorderRecord(
-            camera="video", boot_id="", fps=video.fps, streams=(Stream.COLOR,), nodes=video.nodes()
-        )
-        record = SessionRecord(
-            id=out.name,
+        return store_film(
+            video,
+            out=out,
             subject=subject,
-            rig="video",
-            simulated=False,
-            state="complete",
-            started_utc=utc_now(),
-            plan=Plan(first_tick_ns=0, fps=None, n_ticks=0),
-            software={"mavfer": __version__},
-            recorders={RECORDER: recorder},
+            overwrite=overwrite,
+            notes=notes,
+            max_fps=max_fps,
+            on_progress=on_progress,
         )
-        with new_folder(out, marker=RECORD_NAME, overwrite=overwrite) as folder:
-            n_frames, files = _store(video, folder, record, on_progress)
-            lost = {"order": video.n_out_of_order} if video.n_out_of_order else {}
-            counts = {"files": files, "frames_kept": n_frames, "frames_lost": lost}
-            record = record.model_copy(
-                update={
-                    "plan": record.plan.model_copy(update={"n_ticks": n_frames}),
-                    "recorders": {RECORDER: recorder.model_copy(update=counts)},
-                }
-            )
-            write_record(folder, record)
-    truth_path(out).unlink(missing_ok=True)  # of a simulated session that stood here
-    return out
-
-
-def _store(
-    video: Video,
-    folder: Path,
-    record: SessionRecord,
-    on_progress: Callable[[int, int], None] | None,
-) -> tuple[int, tuple[str, ...]]:
-    """Write all pictures of a video; return their number and the names of the files."""
-    writer = SessionWriter(folder, recorder=RECORDER, specs=(video.spec,))
-    n_frames, n_expected = 0, video.n_expected
-    try:
-        writer.begin({"session": record.model_dump(mode="json")}, now_ns=0)
-        for picture in video.pictures():
-            frame = Frame(Stream.COLOR, picture.pixels(), picture.t_ns, picture.t_ns, n_frames)
-            writer.append((frame,))
-            n_frames += 1
-            if on_progress is not None:
-                on_progress(n_frames, max(n_frames, n_expected))
-        if on_progress is not None:
-            on_progress(n_frames, n_frames)
-    finally:
-        files = writer.finish()
-    return n_frames, files

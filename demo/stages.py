@@ -33,7 +33,7 @@ from ..model.evaluate import Evaluation, evaluate
 from ..model.presets import MODELS, TrainConfig
 from ..model.train import train
 from ..preprocess.build import build_dataset
-from ..preprocess.record import ClipConfig
+from ..preprocess.record import ClipConfig, SplitConfig
 
 Progress = Callable[[int, int], None]
 OnStage = Callable[[str], Progress]
@@ -263,13 +263,8 @@ def build(sessions: Sequence[Path], folder: Path, road: Road, stages: Stages, *,
             calibration=folder / "calibration.toml",
             traces=folder / "traces",
             out=folder / "dataset",
-            config=ClipConfig(
-                fps=road.clip_fps,
-                rater_lag_s=RATER_LAG_S,
-                n_test_subjects=road.n_test_subjects,
-                n_validation_subjects=1,
-                seed=seed,
-            ),
+            config=ClipConfig(fps=road.clip_fps, rater_lag_s=RATER_LAG_S),
+            split=SplitConfig(n_test_subjects=road.n_test_subjects, n_validation_subjects=1, seed=seed),
             on_progress=stage.progress,
         )
         if report.failed:

@@ -8,19 +8,22 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tomlkit
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from ..config import StrictModel, read_toml
 from ..errors import ConfigError, ModelError
+from ..preprocess.clips import Dataset, sha256_of_file
+from ..preprocess.record import RECORD_NAME as DATASET_RECORD
 from .data import InputOptions
 from .mran import MranOptions
 from .presets import Dimension, ModelName, TrainConfig, new_network
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RUN_NAME = "run.toml"
 WEIGHTS_NAME = "model.pt"
 HISTORY_NAME = "history.csv"
@@ -31,13 +34,16 @@ class RunRecord(StrictModel):
 
     Attributes
     ----------
+    config : what was asked for; with the split and the fold that say who was trained on
+    dataset, dataset_sha256 : the path from the run's folder; `sha256_of_dataset`
+    dataset_toml_sha256 : in its stead for runs of schema 1, the hash of the dataset's `dataset.toml`
     simulated : whether any training session was simulated; every score of the run then says so
     split_by : "subject", or "time" where all splits show the same subject
     training_means : per dimension, the mean training label: the constant predictor
     validation_ccc : mean over dimensions at the epoch kept; None without a validation split
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = SCHEMA_VERSION
     model: ModelName
     options: MranOptions
     inputs: InputOptions
@@ -45,7 +51,8 @@ class RunRecord(StrictModel):
     config: TrainConfig
     n_parameters: int
     dataset: str
-    dataset_sha256: str
+    dataset_sha256: str | None = None
+    dataset_toml_sha256: str | None = None
     simulated: bool
     split_by: Literal["subject", "time"]
     training_subjects: tuple[str, ...]
@@ -61,6 +68,14 @@ class RunRecord(StrictModel):
     precision: Literal["fp32", "bf16"]
     software: dict[str, str]
     created_utc: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_schema_1(cls, table: Any) -> Any:
+        if not isinstance(table, dict) or table.get("schema_version") != 1:
+            return table
+        kept = {key: value for key, value in table.items() if key != "dataset_sha256"}
+        return kept | {"schema_version": 2, "dataset_toml_sha256": table.get("dataset_sha256")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +148,21 @@ def path_from(folder: Path, target: Path) -> str:
         return target.resolve().as_posix()
 
 
-def sha256_of_dataset(path: Path) -> str:
-    """Return the sha256 of the dataset's record, which itself holds the hash of every file."""
-    return hashlib.sha256((path / "dataset.toml").read_bytes()).hexdigest()
+def sha256_of_dataset(data: Dataset) -> str:
+    """Return one hash over what a network learns from: the sessions' files and the split that is in use.
+
+    Splits that are not in use, remarks and the like leave it as it is.
+    """
+    of_file = {entry.id: entry.sha256 for entry in data.record.built}
+    lines = [
+        f"{one.session_id} {of_file[one.session_id]} {one.split} {one.start} {one.n_frames}\n"
+        for one in data.sessions
+    ]
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def learned_from(record: RunRecord, data: Dataset) -> bool:
+    """Return whether a run was trained on these files under this split."""
+    if record.dataset_sha256 is not None:
+        return sha256_of_dataset(data) == record.dataset_sha256
+    return sha256_of_file(data.path / DATASET_RECORD) == record.dataset_toml_sha256

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..config import parse
+from ..preprocess.record import DEFAULT_SPLIT
 from ..progress import bar
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ def train(
     size: Annotated[
         Size, typer.Option(help="The paper's size, or one that trains in minutes on a CPU.")
     ] = Size.FULL,
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="Which of the dataset's splits; see `mavfer dataset split`.")
+    ] = "default",
+    fold: Annotated[
+        int | None, typer.Option(min=0, metavar="K", help="Which fold to hold out, of a split in folds.")
+    ] = None,
     dimensions: Annotated[str, typer.Option(help="What is predicted, together.")] = "valence,arousal",
     modalities: Annotated[
         str | None, typer.Option(help="Streams, color first; else color,depth,thermal (uran: color).")
@@ -89,6 +96,8 @@ def train(
         {
             "model": model.value,
             "size": size.value,
+            "split": split,
+            "fold": fold,
             "dimensions": tuple(dimensions.split(",")),
             "modalities": None if modalities is None else tuple(modalities.split(",")),
             "epochs": epochs,
@@ -120,11 +129,12 @@ def train(
             on_progress=on_progress,
         )
     record = report.record
+    held_out = "" if split == DEFAULT_SPLIT else f", {_split_shown(split, fold)}"
     validated = "none" if record.validation_ccc is None else f"CCC {record.validation_ccc:.3f}"
     Console().print(
         f"{record.model} ({config.size}, {record.n_parameters / 1e6:.2f} M parameters, {record.precision}) "
         f"predicts {' and '.join(record.dimensions)}; epoch {record.kept_epoch} of {record.n_epochs} kept, "
-        f"validation {validated}{' (simulated)' if record.simulated else ''}, "
+        f"validation {validated}{' (simulated)' if record.simulated else ''}{held_out}, "
         f"{record.seconds:.0f} s: {report.path}",
         soft_wrap=True,
         highlight=False,
@@ -135,6 +145,12 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="A run (folder) of mavfer train.", show_default=False)],
     dataset: Annotated[Path | None, typer.Option(help="Else the one it was trained on.")] = None,
     split: Annotated[EvaluatedSplit, typer.Option(help="Subjects never trained on.")] = EvaluatedSplit.TEST,
+    split_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of which of the dataset's splits; else the run's own.")
+    ] = None,
+    fold: Annotated[
+        int | None, typer.Option(min=0, metavar="K", help="Of which of its folds; else the run's own.")
+    ] = None,
 ) -> None:
     """Score a run by RMSE, CC and CCC, beside a constant prediction, and write RUN/evaluation.json."""
 
@@ -145,9 +161,15 @@ def evaluate(
             run,
             dataset=dataset,
             split=split.value,
+            split_name=split_name,
+            fold=fold,
             on_progress=on_progress,
         )
     _print_scores(evaluation)
+
+
+def _split_shown(name: str, fold: int | None) -> str:
+    return f"split {name!r}" if fold is None else f"split {name!r}, fold {fold}"
 
 
 def _print_scores(evaluation: "Evaluation") -> None:
@@ -174,10 +196,12 @@ def _print_scores(evaluation: "Evaluation") -> None:
     console = Console()
     console.print(table)
     subjects = len({session.subject for session in evaluation.sessions})
+    default = evaluation.split_name == DEFAULT_SPLIT
     seen = "never trained on" if evaluation.unseen_subjects else "also trained on, at other times"
     console.print(
         f"{evaluation.n_frames} {'simulated ' if evaluation.simulated else ''}frames of {subjects} "
-        f"subject{'s' if subjects > 1 else ''} {seen}",
+        f"subject{'s' if subjects > 1 else ''} {seen}"
+        f"{'' if default else f' ({_split_shown(evaluation.split_name, evaluation.fold)})'}",
         soft_wrap=True,
         highlight=False,
     )

@@ -17,9 +17,9 @@ from torch import nn
 from ..errors import DatasetError, ModelError
 from ..output import new_file
 from ..preprocess.clips import Dataset, open_dataset
-from ..preprocess.record import Split
+from ..preprocess.record import DEFAULT_SPLIT, Split, read_record
 from .baselines import constant_prediction
-from .checkpoint import Run, RunRecord, open_run, path_from, sha256_of_dataset
+from .checkpoint import Run, RunRecord, learned_from, open_run, path_from, sha256_of_dataset
 from .data import ClipIndex, ClipSource
 from .metrics import scores
 
@@ -43,10 +43,11 @@ class SessionPrediction:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How a run fares on one split of a dataset.
+    """How a run fares on the test or the validation subjects of a dataset.
 
     Attributes
     ----------
+    split : "test" or "validation";  split_name, fold : of which of the dataset's splits
     scores, constant : pooled over all frames, of the network and of the mean training label
     simulated : whether training or these sessions were simulated
     unseen_subjects : False only where the dataset is split in time, within one subject
@@ -54,6 +55,8 @@ class Evaluation:
 
     model: str
     split: str
+    split_name: str
+    fold: int | None
     scores: Scores
     constant: Scores
     sessions: tuple[SessionPrediction, ...]
@@ -67,6 +70,8 @@ def evaluate(
     *,
     dataset: Path | None = None,
     split: Split = "test",
+    split_name: str | None = None,
+    fold: int | None = None,
     batch: int = 8,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -76,19 +81,25 @@ def evaluate(
     ----------
     dataset : the dataset to score on; the one that the run was trained on where None
     split : "test" or "validation"
+    split_name, fold : which of the dataset's splits says who these are. None: the one that the run was
+        trained under; of another dataset that has none of that name, or no such fold, the default split
     on_progress : called with the clips done and their number
 
     Raises
     ------
     ModelError
-        The run is damaged, or it was trained on a subject of the split.
+        The run is damaged, or it was trained on a subject of the split; or it is to be tested on one by
+        whom its epoch was chosen.
     DatasetError
         The dataset is missing, or has no such split, stream or label.
     """
     opened = open_run(run)
     record = opened.record
     source_path = dataset if dataset is not None else (opened.path / record.dataset).resolve()
-    data = open_dataset(source_path)
+    split_name, fold = _split_used(
+        record, source_path, elsewhere=dataset is not None, split_name=split_name, fold=fold
+    )
+    data = open_dataset(source_path, split_name=split_name, fold=fold)
     _require_unseen(record, data, split)
     source = ClipSource(data.split(split), options=record.inputs, dimensions=record.dimensions)
     clips = source.test_clips()
@@ -105,14 +116,16 @@ def evaluate(
     evaluation = Evaluation(
         model=record.model,
         split=split,
+        split_name=split_name,
+        fold=fold,
         scores={name: scores(predicted[name], truth[name]) for name in record.dimensions},
         constant={name: scores(constant[name], truth[name]) for name in record.dimensions},
         sessions=sessions,
         n_frames=sum(len(s.time_s) for s in sessions),
         simulated=record.simulated or data.record.simulated,
-        unseen_subjects=data.record.split_by == "subject",
+        unseen_subjects=data.split_by == "subject",
     )
-    _write(opened, evaluation, source_path)
+    _write(opened, evaluation, data)
     return evaluation
 
 
@@ -173,6 +186,23 @@ def _session_predictions(
     return tuple(found)
 
 
+def _split_used(
+    record: RunRecord, source: Path, *, elsewhere: bool, split_name: str | None, fold: int | None
+) -> tuple[str, int | None]:
+    """Return the split and fold to score on; of another dataset that lacks the run's, the default."""
+    own = record.config.split, record.config.fold
+    if split_name is None and elsewhere and not _has(source, *own):
+        return DEFAULT_SPLIT, fold
+    if split_name is None or split_name == own[0]:
+        return own[0], own[1] if fold is None else fold
+    return split_name, fold
+
+
+def _has(dataset: Path, name: str, fold: int | None) -> bool:
+    schemes = [scheme for scheme in read_record(dataset).splits if scheme.name == name]
+    return any((-1 if fold is None else fold) < scheme.n_folds for scheme in schemes)
+
+
 def _require_unseen(record: RunRecord, data: Dataset, split: str) -> None:
     if split == "train":
         raise ModelError(
@@ -183,16 +213,22 @@ def _require_unseen(record: RunRecord, data: Dataset, split: str) -> None:
         raise DatasetError(
             f"wanted sessions in the {split!r} split, found none; rebuild it with more subjects: {data.path}"
         )
-    seen = sorted({s.subject for s in sessions} & set(record.training_subjects))
-    same_dataset = sha256_of_dataset(data.path) == record.dataset_sha256
-    if seen and not (data.record.split_by == "time" and same_dataset):
-        raise ModelError(
-            f"wanted subjects that the run never saw, it was trained on {', '.join(seen)}; "
-            f"evaluate on another split or dataset: {data.path}"
-        )
+    if data.split_by == "time" and learned_from(record, data):
+        return
+    scored = {session.subject for session in sessions}
+    for how, known in (
+        ("it was trained on", record.training_subjects),
+        ("its epoch was chosen by", record.validation_subjects if split == "test" else ()),
+    ):
+        names = {subject.casefold() for subject in known}
+        if seen := sorted(subject for subject in scored if subject.casefold() in names):
+            raise ModelError(
+                f"wanted subjects that the run never saw, {how} {', '.join(seen)}; "
+                f"evaluate on another split or dataset: {data.path}"
+            )
 
 
-def _write(run: Run, evaluation: Evaluation, dataset: Path) -> None:
+def _write(run: Run, evaluation: Evaluation, data: Dataset) -> None:
     def listed(series: dict[str, NDArray[np.float64]]) -> dict[str, list[float | None]]:
         return {
             name: [round(float(value), 6) if np.isfinite(value) else None for value in values]
@@ -200,11 +236,13 @@ def _write(run: Run, evaluation: Evaluation, dataset: Path) -> None:
         }
 
     page = {
-        "schema_version": 1,
+        "schema_version": 2,
         "model": evaluation.model,
         "split": evaluation.split,
-        "dataset": path_from(run.path, dataset),
-        "dataset_sha256": sha256_of_dataset(dataset),
+        "split_name": evaluation.split_name,
+        "fold": evaluation.fold,
+        "dataset": path_from(run.path, data.path),
+        "dataset_sha256": sha256_of_dataset(data),
         "simulated": evaluation.simulated,
         "unseen_subjects": evaluation.unseen_subjects,
         "n_frames": evaluation.n_frames,

@@ -28,6 +28,7 @@ class TrainConfig(StrictModel):
     model : "mran", "uran" (color alone) or "early-fusion" (a 3D-CNN over all streams stacked)
     size : "full" is Table I; "small" has a quarter of its channels and sees frames of 48 px, so that it
         trains in minutes on a CPU
+    split, fold : which of the dataset's splits says who is trained on; the fold, for a split in folds
     dimensions : what is predicted, together; the paper trains one network per dimension
     epochs, batch, lr : passes over the training clips, clips per step, Adam's peak learning rate; the
         presets train for a number of steps, whatever the size of the dataset
@@ -43,6 +44,8 @@ class TrainConfig(StrictModel):
 
     model: ModelName = "mran"
     size: SizeName = "full"
+    split: str = "default"
+    fold: int | None = Field(default=None, ge=0)
     dimensions: tuple[Dimension, ...] = Field(default=("valence", "arousal"), min_length=1, max_length=2)
     epochs: int | None = Field(default=None, ge=1)
     batch: int | None = Field(default=None, ge=1)

@@ -63,13 +63,13 @@ def train(
     Raises
     ------
     DatasetError
-        The dataset is missing, or lacks a stream, labels, or enough frames for one batch.
+        The dataset is missing, or lacks the split, a stream, labels, or enough frames for one batch.
     ModelError
         The options contradict each other, or a gradient became non-finite: the layer is named.
     """
     require_folder_free(out, marker=RUN_NAME, overwrite=overwrite)
     recipe = recipe_of(config)
-    data = open_dataset(dataset)
+    data = open_dataset(dataset, split_name=config.split, fold=config.fold)
     training, validation = (
         ClipSource(data.split(split), options=recipe.inputs, dimensions=config.dimensions)
         for split in ("train", "validation")
@@ -99,9 +99,9 @@ def train(
             config=config,
             n_parameters=sum(p.numel() for p in network.parameters()),
             dataset=path_from(out, dataset),
-            dataset_sha256=sha256_of_dataset(dataset),
+            dataset_sha256=sha256_of_dataset(data),
             simulated=data.record.simulated,
-            split_by=data.record.split_by,
+            split_by=data.split_by,
             training_subjects=tuple(sorted({s.subject for s in training.sessions})),
             validation_subjects=tuple(sorted({s.subject for s in validation.sessions})),
             training_means=means,

@@ -5,207 +5,210 @@ A session that cannot be built does not stop the others: its fate and its error 
 
 from __future__ import annotations
 
-from collections import Counter
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
-from typing import Literal
 
 from .. import __version__
-from ..calibrate.calibration_file import read_calibration
 from ..errors import DatasetError, MavferError
-from ..output import new_folder, require_folder_free
-from .clips import sha256_of_file
-from .faces import BOX_POLICY
-from .pool import Progress, Result, build_sessions
-from .record import RECORD_NAME, SCHEMA_VERSION, ClipConfig, DatasetRecord, Part, SessionRecord, write_record
-from .session_file import SessionJob, prepare_job
-from .splits import split_in_time, split_subjects
-
-TOO_FEW_ALIGNED = 0.9
-ENOUGH_LABELLED = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class BuildReport:
-    """What a build made.
-
-    Attributes
-    ----------
-    path : the dataset
-    record : the content of its `dataset.toml`
-    warnings : what the user must know about the result
-    """
-
-    path: Path
-    record: DatasetRecord
-    warnings: tuple[str, ...]
-
-    @property
-    def built(self) -> tuple[SessionRecord, ...]:
-        """The sessions that are in the dataset."""
-        return tuple(session for session in self.record.sessions if session.fate == "built")
-
-    @property
-    def failed(self) -> tuple[SessionRecord, ...]:
-        """The sessions that could not be built; each says why."""
-        return tuple(session for session in self.record.sessions if session.fate == "failed")
-
-    @property
-    def n_frames(self) -> int:
-        """Rows over all sessions."""
-        return sum(session.n_frames for session in self.built)
-
-    @property
-    def aligned_share(self) -> float:
-        """Share of all rows that show an aligned face."""
-        return sum(session.aligned_share * session.n_frames for session in self.built) / max(1, self.n_frames)
-
-    @property
-    def aligned_shares(self) -> dict[str, float]:
-        """The same per session."""
-        return {session.id: session.aligned_share for session in self.built}
-
-    @property
-    def reasons(self) -> dict[str, dict[str, int]]:
-        """Frames per stream and reason, over all sessions; each stream's counts sum to its sessions' rows."""
-        total: dict[str, Counter[str]] = {}
-        for session in self.built:
-            for stream, counts in session.reasons.items():
-                total.setdefault(stream, Counter()).update(counts)
-        return {stream: dict(counts) for stream, counts in total.items()}
+from .build_report import BuildReport, remarks_of, remarks_on_consent, warnings_of
+from .faces.follower import BOX_POLICY
+from .jobs import SessionTask
+from .ledger import Ledger, Progress, Total
+from .ratings import Rated, read_ratings
+from .record import REPORT_NAME, ClipConfig, DatasetRecord, SplitConfig, SplitScheme, write_record
+from .scheduling.processes import build_here, build_in_processes
+from .scheduling.watch import Watch, Watches
+from .splits.draw import draw_scheme
+from .splits.people import SessionInSplit
+from .splits.summary import sessions_in_split
+from .survey import Found, survey
+from .tasks import read_calibrations, sha256_of_detector, task_of
+from .workplace import Workplace
 
 
 def build_dataset(
     sessions: Sequence[Path],
     *,
-    calibration: Path | None,
+    calibration: Path | Sequence[Path] | None,
     traces: Path | None,
     out: Path,
     config: ClipConfig,
+    split: SplitConfig | None = None,
+    yunet: Path | None = None,
     overwrite: bool = False,
-    n_workers: int = 2,
+    fresh: bool = False,
+    n_workers: int | None = None,
+    scheduler: str | None = None,
     on_progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> BuildReport:
     """Write the dataset of `sessions` to the folder `out` and return how each session fared.
 
+    After an interruption the same call goes on: finished sessions whose inputs and configuration are the
+    same are not built again.
+
     Parameters
     ----------
-    calibration : file; None where all sessions have color alone
-    traces : folder of the raters' traces; None leaves all labels NaN
-    n_workers : processes; sessions are shared out among them
+    sessions : recorded sessions, or folders of them
+    calibration : files, each of another rig; None where all sessions have color alone
+    traces : folder of the raters' traces; None leaves all labels NaN. A session that nobody rated is built
+        without labels
+    split : which subjects are held out
+    yunet : a YuNet detector's file, to find faces with; None for dlib's HOG detector
+    overwrite : replace a dataset at `out`; its unchanged sessions are taken over
+    fresh : build every session, whatever was built before
+    n_workers : processes of this machine; None for one per core. Sessions are shared out among them
+    scheduler : address of a Dask scheduler whose workers build in place of processes
     on_progress : told (frames done, frames in all)
+    watch : told of every session
 
     Raises
     ------
-    SessionError, CalibrationError, TraceError, DatasetError
-        An input is missing, damaged, or belongs to something else; found before any picture is decoded.
+    CalibrationError, TraceError, ConfigError
+        A calibration, the folder of traces or the detector cannot be used at all.
+    DatasetError
+        The split asks for more subjects than there are, or not one of several sessions could be built.
     FaceError and the like
-        Not one session could be built: the first one's error.
+        The only session could not be built.
+    OutputError
+        Something stands at `out`, or the disk refuses.
     """
-    require_folder_free(out, marker=RECORD_NAME, overwrite=overwrite)
-    if not sessions:
-        raise DatasetError(f"wanted at least one session to build, found none: {out}")
-    solved = None if calibration is None else read_calibration(calibration)
-    with new_folder(out, marker=RECORD_NAME, overwrite=overwrite) as folder:
-        jobs = [
-            prepare_job(
-                path, solved, calibration_path=calibration, traces=traces, config=config, folder=folder
+    if scheduler is not None:
+        sessions, out = (
+            [path.absolute() for path in sessions],
+            out.absolute(),
+        )  # other machines work elsewhere
+        yunet = yunet.absolute() if yunet is not None else None
+    found = survey(sessions)
+    split = split or SplitConfig()
+    asked = [SessionInSplit(one.id, one.subject, 0) for one in found if one.record is not None]
+    if asked:
+        draw_scheme(asked, split)  # too few subjects: said before hours of work, not after
+    calibrations = read_calibrations(calibration)
+    yunet_sha256 = sha256_of_detector(yunet)
+    rated = {} if traces is None else read_ratings(traces, {one.id for one in found if one.record})
+    with closing(Workplace(out, overwrite=overwrite, fresh=fresh)) as workplace:
+        ledger = Ledger(workplace)
+        tasks = []
+        for one in found:
+            task = task_of(
+                one,
+                calibrations=calibrations,
+                rated=rated.get(one.id, Rated()),
+                config=config,
+                yunet=yunet,
+                yunet_sha256=yunet_sha256,
+                workplace=workplace,
             )
-            for path in sessions
-        ]
-        _require_distinct(jobs)
-        assign_parts([(job.subject, job.n_frames) for job in jobs], config)  # too few subjects: said now
-        results = build_sessions(jobs, n_workers=n_workers, on_progress=on_progress)
-        entries = _entries(jobs, results, config)
-        record = DatasetRecord(
-            schema_version=SCHEMA_VERSION,
-            software=f"mavfer {__version__}",
-            simulated=any(entry.simulated for entry in entries if entry.fate == "built"),
-            split_by=_split_by([entry.subject for entry in entries if entry.fate == "built"], config),
-            box_policy=BOX_POLICY,
-            calibration_sha256=None if calibration is None else sha256_of_file(calibration),
+            if isinstance(task, MavferError):
+                ledger.fail(one, task)
+            else:
+                tasks.append(task)
+        watches = [ledger, *([Total(on_progress)] if on_progress else []), *([watch] if watch else [])]
+        _build(tasks, Watches(*watches), workplace.folder, n_workers=n_workers, scheduler=scheduler)
+        record, remarks = _record(
+            found,
+            ledger,
+            workplace.folder,
             config=config,
-            sessions=entries,
+            split=split,
+            yunet=yunet,
+            traces_given=traces is not None,
         )
-        write_record(folder, record)
-    return BuildReport(out, record, _warnings(record))
+        write_record(workplace.folder, record, overwrite=True)
+        page, trouble = _write_page(workplace.folder)
+        workplace.finish([entry.file for entry in record.built if entry.file])
+    return BuildReport(
+        out,
+        record,
+        warnings_of(record, more=[*remarks, *trouble]),
+        reused=tuple(ledger.reused),
+        defects=ledger.defects,
+        report=out / REPORT_NAME if page else None,
+    )
 
 
-def assign_parts(sessions: Sequence[tuple[str, int]], config: ClipConfig) -> list[tuple[Part, ...]]:
-    """Return for each session, given as (subject, frames), which of its frames belong to which split.
+def _build(
+    tasks: Sequence[SessionTask],
+    watch: Watch,
+    folder: Path,
+    *,
+    n_workers: int | None,
+    scheduler: str | None,
+) -> None:
+    n_at_once = max(1, min(n_workers or os.cpu_count() or 1, len(tasks)))
+    watch.planned(tasks)
+    if not tasks:
+        return
+    if scheduler is not None:
+        from .scheduling.cluster import build_on_cluster
 
-    Whole subjects, or, where all sessions are of one subject and no number is asked for, ranges of time.
-    """
-    subjects = [subject for subject, _ in sessions]
-    asked = config.n_test_subjects, config.n_validation_subjects
-    if _split_by(subjects, config) == "time":
-        return [split_in_time(n_frames) for _, n_frames in sessions]
-    split_of = split_subjects(subjects, n_test=asked[0], n_validation=asked[1], seed=config.seed)
-    return [(Part(split=split_of[subject], start=0, stop=n_frames),) for subject, n_frames in sessions]
+        build_on_cluster(tasks, watch, address=scheduler, folder=folder)
+    elif n_at_once == 1:
+        build_here(tasks, watch)
+    else:
+        build_in_processes(tasks, watch, n_workers=n_at_once)
 
 
-def _entries(
-    jobs: Sequence[SessionJob], results: Sequence[Result], config: ClipConfig
-) -> tuple[SessionRecord, ...]:
-    """Return the sessions' records with their parts; raise the first error where all have failed."""
-    built = [result for result in results if isinstance(result, SessionRecord)]
-    errors = [result for result in results if isinstance(result, MavferError)]
-    if not built:
-        raise errors[0]
-    parts = assign_parts([(entry.subject, entry.n_frames) for entry in built], config)
-    parts_of = {entry.id: part for entry, part in zip(built, parts, strict=True)}
+def _record(
+    found: Sequence[Found],
+    ledger: Ledger,
+    folder: Path,
+    *,
+    config: ClipConfig,
+    split: SplitConfig,
+    yunet: Path | None,
+    traces_given: bool,
+) -> tuple[DatasetRecord, list[str]]:
+    """Return the dataset's record and what went wrong with it; raises where not one session was built."""
+    consents = {
+        one.id: (one.subject, one.record.consent.reference)
+        for one in found
+        if one.record is not None and one.record.consent is not None
+    }
+    doubts = remarks_on_consent(consents)
     entries = []
-    for job, result in zip(jobs, results, strict=True):
-        if isinstance(result, SessionRecord):
-            entries.append(result.model_copy(update={"parts": parts_of[job.id]}))
-        else:
-            entries.append(
-                SessionRecord(
-                    id=job.id, subject=job.subject, simulated=job.simulated, fate="failed", error=str(result)
-                )
-            )
-    return tuple(entries)
-
-
-def _require_distinct(jobs: Sequence[SessionJob]) -> None:
-    seen: dict[str, Path] = {}
-    for job in jobs:
-        if job.id in seen:
-            raise DatasetError(
-                f"wanted sessions with different names, found {job.id!r} twice; the other is {seen[job.id]}: "
-                f"{job.path}"
-            )
-        seen[job.id] = job.path
-
-
-def _split_by(subjects: Sequence[str], config: ClipConfig) -> Literal["subject", "time"]:
-    asked = config.n_test_subjects, config.n_validation_subjects
-    alone = len({subject.casefold() for subject in subjects}) == 1
-    return "time" if alone and asked == (None, None) else "subject"
-
-
-def _warnings(record: DatasetRecord) -> tuple[str, ...]:
-    warnings = []
-    built = [entry for entry in record.sessions if entry.fate == "built"]
-    if record.split_by == "time":
-        warnings.append(
-            f"one subject only ({built[0].subject}): split in time; scores on this dataset do not say how "
-            "well a network does on people it has not seen"
+    for one in found:
+        entry = ledger.entries[one.path]
+        if entry.fate == "built":
+            remarks = remarks_of(entry, traces_given=traces_given)
+            remarks += (doubts[one.id],) if one.id in doubts else ()
+            entry = entry.model_copy(update={"remarks": remarks})
+        entries.append(entry)
+    built = [entry for entry in entries if entry.fate == "built"]
+    if not built:
+        if len(ledger.errors) == 1:
+            raise ledger.errors[0]
+        raise DatasetError(
+            f"not one of {len(ledger.errors)} sessions could be built; the first: {ledger.errors[0]}"
         )
-    for entry in built:
-        if entry.aligned_share < TOO_FEW_ALIGNED:
-            warnings.append(f"session {entry.id!r}: only {entry.aligned_share:.0%} of the frames show a face")
-        for dimension, n_labelled in entry.labelled.items():
-            if entry.raters and n_labelled < ENOUGH_LABELLED * entry.n_frames:
-                warnings.append(
-                    f"session {entry.id!r}: only {n_labelled} of {entry.n_frames} frames have a {dimension} "
-                    "label; a trace's time_s counts seconds from the first frame to the last"
-                )
-    spelled = {entry.subject.casefold(): entry.subject for entry in built}
-    for entry in built:
-        if entry.subject != (first := spelled[entry.subject.casefold()]):
-            warnings.append(f"subjects {entry.subject!r} and {first!r} are taken for one person")
-    if not any(entry.raters for entry in built):
-        warnings.append("no traces: the dataset has no labels, so nothing can be trained on it")
-    return tuple(warnings)
+    trouble = []
+    try:
+        scheme = draw_scheme(sessions_in_split(folder, built), split)
+    except DatasetError as error:  # the sessions that failed are missed; hours of work must not be
+        trouble.append(f"all subjects are for training, make a split with `mavfer dataset split`: {error}")
+        scheme = SplitScheme(by="subject", subjects={entry.subject: "train" for entry in built})
+    record = DatasetRecord(
+        software=f"mavfer {__version__}",
+        simulated=any(entry.simulated for entry in built),
+        detector="dlib HOG" if yunet is None else f"YuNet {yunet.name}",
+        box_policy=BOX_POLICY,
+        config=config,
+        splits=(scheme,),
+        sessions=tuple(entries),
+    )
+    return record, trouble
+
+
+def _write_page(folder: Path) -> tuple[bool, list[str]]:
+    """Write the page that explains the dataset; what goes wrong there must not cost the dataset."""
+    from .report.page import dataset_page
+
+    try:
+        dataset_page(folder).write(folder / REPORT_NAME)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return False, [f"{REPORT_NAME} could not be made ({reason})"]
+    return True, []

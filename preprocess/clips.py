@@ -1,32 +1,38 @@
-"""The dataset on disk: a folder with `dataset.toml` and an HDF5 file per session; writer, reader, check.
+"""The dataset on disk, as its readers see it: a folder with `dataset.toml` and an HDF5 file per session.
 
 Frames are stored once, aligned, at clip rate. A clip is a window of frames (`windows`), so other lengths and
-overlaps need no rebuild. `model/` reads datasets through this file alone.
+overlaps need no rebuild. `model/` reads datasets through this file alone; clip_writer.py writes the files.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Literal
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from ..capture.streams import Stream
 from ..errors import DatasetError
-from .record import SCHEMA_VERSION, DatasetRecord, Split, read_record
-
-FRAMES_PER_CHUNK = 16  # the paper's clip (section V-A): one clip is one or two chunks
-GZIP_LEVEL = 4  # with shuffle 0.6 of the bytes for 2 ms per row; 150 clips/s read, a network eats 2 to 100
-N_LANDMARKS = 68
+from .clip_reader import SessionReader
+from .clips_v1 import neutral_column, ticks_of_rows
+from .columns import TICKS
+from .record import (
+    DEFAULT_SPLIT,
+    RECORD_NAME,
+    DatasetRecord,
+    Part,
+    Reason,
+    SessionRecord,
+    Split,
+    SplitScheme,
+    read_record,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,7 @@ class DatasetSession:
     fps : float, frames per second (the median rate where the clip rate is "every tick")
     streams : the streams that the session has
     path : the HDF5 file
+    n_ticks : int, ticks of the whole session
     """
 
     id: str
@@ -54,49 +61,101 @@ class DatasetSession:
     fps: float
     streams: tuple[Stream, ...]
     path: Path
+    n_ticks: int = 0
 
-    def read(self, name: str, start: int = 0, stop: int | None = None) -> NDArray:
-        """Return frames `start` to `stop` of one column.
+    def read(
+        self, name: str, start: int = 0, stop: int | None = None, *, out: NDArray | None = None
+    ) -> NDArray:
+        """Return frames `start` to `stop` of one column: (n, ...), of raters' columns (K, n).
+
+        Uncompressed columns cost one copy, as between arrays; blosc2 and gzip a chunk of 16 frames at least.
 
         Parameters
         ----------
-        name : one of
-            "color" (n, S, S, 3) uint8, red, green, blue; "depth" (n, S, S) uint16, millimetres;
-            "thermal" (n, S, S) uint16, centikelvin; "infrared" (n, S, S) uint16, counts;
-            "valid_<stream>" (n,) bool; "reason_<stream>" (n,) uint8, a `record.Reason`;
+        name : one of `columns.column_layout`, which says shape, type and unit of each, among them
+            "color" (n, S, S, 3) uint8; "depth", "thermal", "infrared" (n, S, S) uint16, millimetres,
+            centikelvin, counts; "valid_<stream>" (n,) bool; "reason_<stream>" (n,) uint8, a `record.Reason`;
             "landmarks" (n, 68, 2) float32, color pixels; "transforms" (n, 2, 3) float32, crop from color
-            pixels; "transforms_thermal", "transforms_infrared" (n, 2, 3) float32, crop from their pixels;
-            "time_s" (n,) float64, seconds since the first tick; "tick" (n,) int32, -1 where none;
-            "valence", "arousal" (n,) float32 in [-1, 1] or NaN; "raters_valence", "raters_arousal"
-            (K, n) float32 in [-1, 1] or NaN
+            pixels; "time_s" (n,) float64; "tick" (n,) int32, -1 where none; "valence", "arousal" (n,) float32
+            in [-1, 1] or NaN. Also "raters_valence", "raters_arousal" (K, n) float32 in [-1, 1] or NaN, by
+            `rater_names`. Columns that files of schema 1 lack are NaN, 0 and False in them.
+        out : where to put the frames, of the column's shape and type: a place in a batch
 
         Raises
         ------
         DatasetError
             The session has no such column, the range lies outside it, or the file is damaged.
         """
-        stop = self.n_frames if stop is None else stop
+        return self._read(opened(self.path), name, start, self.n_frames if stop is None else stop, out)
+
+    def _read(self, reader: SessionReader, name: str, start: int, stop: int, out: NDArray | None) -> NDArray:
         if not 0 <= start <= stop <= self.n_frames:
             raise DatasetError(f"wanted frames {start} to {stop}, session has {self.n_frames}: {self.path}")
-        file = _opened(self.path)
-        column = file.get(name)
-        if not isinstance(column, h5py.Dataset):
-            raise DatasetError(f"wanted column {name!r}, session has {', '.join(sorted(file))}: {self.path}")
-        rows = slice(self.start + start, self.start + stop)
-        try:
-            return column[:, rows] if name.startswith("raters_") else column[rows]
-        except (OSError, RuntimeError) as error:
-            raise DatasetError(
-                f"column {name!r} is damaged ({error}); rebuild the dataset: {self.path}"
-            ) from error
+        if reader.schema_version == 1 and name not in reader:
+            neutral = neutral_column(name, stop - start, streams=self.streams)
+            if neutral is not None and out is not None:
+                np.copyto(out, neutral)
+                return out
+            if neutral is not None:
+                return neutral
+        return reader.read(name, self.start + start, self.start + stop, out)
+
+    def read_clip(
+        self, start: int, length: int, names: Sequence[str], *, out: Mapping[str, NDArray] | None = None
+    ) -> dict[str, NDArray]:
+        """Return frames `start` to `start + length` of several columns, each as `read` does.
+
+        Parameters
+        ----------
+        out : by column, where to put its frames; columns that it does not name get arrays of their own
+        """
+        reader, places = opened(self.path), out or {}
+        stop = start + length
+        return {name: self._read(reader, name, start, stop, places.get(name)) for name in names}
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The per-frame columns that the file has, and those of raters."""
+        return opened(self.path).names
+
+    def rater_names(self, dimension: str) -> tuple[str, ...]:
+        """Return who the K rows of "raters_<dimension>" are; nobody where it was not rated."""
+        return opened(self.path).rater_names(dimension)
+
+    def read_ticks(self, name: str) -> NDArray:
+        """Return one column of all ticks of the recorded session (T,), also where this is but a part of it.
+
+        Parameters
+        ----------
+        name : one of `columns.tick_layout`: "time_s" float64; "row" int32, the file's row that shows the tick
+            (of this object: `row - start`), -1 where none does; "reason_<stream>" uint8, a `record.Reason`
+
+        Files of schema 1 know ticks by their rows alone: others have time NaN and the reason NOT_SAMPLED.
+
+        Raises
+        ------
+        DatasetError
+            There is no such column, or the file is damaged.
+        """
+        reader = opened(self.path)
+        if reader.schema_version == 1:
+            return ticks_of_rows(reader, name, n_ticks=self.n_ticks, streams=self.streams)
+        column = f"{TICKS}/{name}"
+        return reader.read(column, 0, len(reader.column(column)))
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A dataset folder: its record and its sessions, those that failed left out."""
+    """A dataset folder: its record and its sessions under one split, those that failed left out.
+
+    Attributes
+    ----------
+    split_by : "subject", or "time" where all splits show the same subject
+    """
 
     path: Path
     record: DatasetRecord
+    split_by: Literal["subject", "time"]
     sessions: tuple[DatasetSession, ...]
 
     def split(self, split: Split) -> tuple[DatasetSession, ...]:
@@ -104,25 +163,36 @@ class Dataset:
         return tuple(session for session in self.sessions if session.split == split)
 
 
-def open_dataset(path: Path) -> Dataset:
+def open_dataset(path: Path, *, split_name: str = DEFAULT_SPLIT, fold: int | None = None) -> Dataset:
     """Return the dataset at `path`; reads `dataset.toml` only.
+
+    Parameters
+    ----------
+    split_name : one of those that the dataset's record holds
+    fold : 0 .. K - 1, for a split in folds and for no other
 
     Raises
     ------
     DatasetError
-        There is no dataset, it has another schema version, or one of its files is missing.
+        There is no dataset, it has another schema version, one of its files is missing, or it has no such
+        split or fold.
     """
     record = read_record(path)
+    scheme = record.scheme(split_name)
     sessions = []
-    for entry in record.sessions:
-        if entry.file is None:
-            continue
+    for entry in record.built:
+        if entry.file is None or Path(entry.file).name != entry.file:
+            raise DatasetError(
+                f"wanted the file name of session {entry.id!r}, found {entry.file!r}; rebuild the dataset: "
+                f"{path / RECORD_NAME}"
+            )
         if not (path / entry.file).is_file():
             raise DatasetError(f"wanted {entry.file!r} of session {entry.id!r}, found no such file: {path}")
-        for part in entry.parts:
+        parts = parts_of(entry, scheme, fold=fold)
+        for part in parts:
             sessions.append(
                 DatasetSession(
-                    id=entry.id if len(entry.parts) == 1 else f"{entry.id}.{part.split}",
+                    id=entry.id if len(parts) == 1 else f"{entry.id}.{part.split}",
                     session_id=entry.id,
                     subject=entry.subject,
                     split=part.split,
@@ -131,28 +201,78 @@ def open_dataset(path: Path) -> Dataset:
                     fps=entry.fps,
                     streams=entry.streams,
                     path=path / entry.file,
+                    n_ticks=entry.n_ticks,
                 )
             )
-    return Dataset(path, record, tuple(sessions))
+    split_by = "time" if scheme.by == "time" else "subject"
+    return Dataset(path, record, split_by, tuple(sessions))
 
 
-def windows(session: DatasetSession, *, length: int, step: int, labelled: Sequence[str] = ()) -> list[int]:
-    """Return the first frames of the session's clips.
+def parts_of(entry: SessionRecord, scheme: SplitScheme, *, fold: int | None = None) -> tuple[Part, ...]:
+    """Return which of a session's frames belong to which split.
 
-    Clips lie inside runs of frames whose color is valid. Training uses `step == length`: no two overlap.
+    In fold k the subjects of fold k are tested on, those of the next one validate, all others train.
+
+    Raises
+    ------
+    DatasetError
+        The scheme does not know the session or its subject, or `fold` does not fit it.
+    """
+    if (fold is not None) != (scheme.by == "fold") or (fold is not None and not 0 <= fold < scheme.n_folds):
+        wanted = f"a fold of 0 to {scheme.n_folds - 1}" if scheme.by == "fold" else "no fold"
+        raise DatasetError(f"wanted {wanted} for split {scheme.name!r}, found {fold}")
+    try:
+        if scheme.by == "time":
+            return scheme.parts[entry.id]
+        if fold is None:
+            split = scheme.subjects[entry.subject]
+        else:
+            after = (scheme.folds[entry.subject] - fold) % scheme.n_folds
+            split = "test" if after == 0 else "validation" if after == 1 and scheme.n_folds > 2 else "train"
+    except KeyError as error:
+        raise DatasetError(
+            f"split {scheme.name!r} does not know {error.args[0]!r}; make another with `mavfer dataset split`"
+        ) from None
+    return (Part(split=split, start=0, stop=entry.n_frames),)
+
+
+def windows(
+    session: DatasetSession,
+    *,
+    length: int,
+    step: int,
+    labelled: Sequence[str] = (),
+    streams: Sequence[Stream] = (Stream.COLOR,),
+    filled: bool = False,
+) -> list[int]:
+    """Return the first frames of the session's clips, in ascending order.
+
+    Clips lie inside runs of frames that are valid. Training uses `step == length`: no two overlap.
     Testing uses `step < length`: then a last clip ends with the run, so that every frame of a long enough
-    run is seen.
+    run is seen. With `step > length` frames between clips are passed over.
 
     Parameters
     ----------
     length, step : frames per clip, and from one clip's start to the next
     labelled : columns ("valence", "arousal") that must be known in every frame of a clip
+    streams : those that must be valid in every frame of a clip
+    filled : whether frames count as valid whose face was not found but interpolated (Reason.FILLED)
+
+    Raises
+    ------
+    DatasetError
+        The length or step is less than a frame, the session has no such column, or it is damaged.
     """
     if length < 1 or step < 1:
         raise DatasetError(
             f"wanted a clip length and step of at least 1 frame, found {length} and {step}: {session.path}"
         )
-    usable = session.read("valid_color").astype(bool)
+    usable = np.ones(session.n_frames, bool)
+    for stream in streams:
+        valid = session.read(f"valid_{stream}").astype(bool)
+        if filled:
+            valid |= session.read(f"reason_{stream}") == Reason.FILLED
+        usable &= valid
     for name in labelled:
         usable &= np.isfinite(session.read(name))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], usable.astype(np.int8), [0]])))
@@ -165,155 +285,23 @@ def windows(session: DatasetSession, *, length: int, step: int, labelled: Sequen
     return starts
 
 
-def verify_dataset(path: Path) -> Dataset:
-    """Return the dataset at `path` after reading all of it: every file must be the one that was written.
-
-    Raises
-    ------
-    DatasetError
-        What `open_dataset` raises, or a file whose bytes or row counts differ from the record.
-    """
-    dataset = open_dataset(path)
-    for entry in dataset.record.sessions:
-        if entry.file is None:
-            continue
-        file = path / entry.file
-        if sha256_of_file(file) != entry.sha256:
-            raise DatasetError(
-                f"session {entry.id!r} is not the file that was built; rebuild the dataset: {file}"
-            )
-        for stream in entry.streams:
-            total = sum(entry.reasons[stream].values())
-            if total != entry.n_frames:
-                raise DatasetError(
-                    f"session {entry.id!r}: {total} of {entry.n_frames} {stream} frames explained: {file}"
-                )
-    return dataset
-
-
-class SessionWriter:
-    """The HDF5 file of one session, filled block by block; closing it checks that no row is missing.
-
-    Blocks that start at a multiple of FRAMES_PER_CHUNK are compressed once; memory stays flat.
-    """
-
-    def __init__(self, path: Path, *, n_frames: int, size_px: int, streams: Sequence[Stream]) -> None:
-        self._path = path
-        self._n_frames = n_frames
-        self._disk = _Disk(path, "w+b")
-        self._file = h5py.File(self._disk, "w", libver="v110")
-        self._file.attrs["schema_version"] = SCHEMA_VERSION
-        self._written: dict[str, int] = {}
-        for name, (shape, dtype) in column_layout(size_px=size_px, streams=streams).items():
-            pixels = name in set(Stream)
-            self._file.create_dataset(
-                name,
-                shape=(n_frames, *shape),
-                dtype=dtype,
-                chunks=(min(FRAMES_PER_CHUNK, n_frames), *shape) if pixels else None,
-                compression="gzip" if pixels else None,
-                compression_opts=GZIP_LEVEL if pixels else None,
-                shuffle=pixels,
-            )
-            self._written[name] = 0
-
-    def write(self, start: int, block: Mapping[str, NDArray]) -> None:
-        """Write the rows from `start` on of every column in `block`."""
-        for name, rows in block.items():
-            column = self._file[name]
-            if (
-                not isinstance(column, h5py.Dataset)
-                or rows.dtype != column.dtype
-                or rows.shape[1:] != column.shape[1:]
-            ):
-                raise DatasetError(f"column {name!r} cannot take {rows.shape} {rows.dtype}: {self._path}")
-            column[start : start + len(rows)] = rows
-            self._written[name] += len(rows)
-        self._disk.require_written()
-
-    def write_raters(self, dimension: str, raters: Sequence[str], values: NDArray) -> None:
-        """Write what each rater said, (K, n_frames) in [-1, 1], NaN where nothing."""
-        column = self._file.create_dataset(f"raters_{dimension}", data=values.astype(np.float32))
-        column.attrs["raters"] = list(raters)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-        self._disk.close()
-        if kind is None:
-            self._disk.require_written()
-        short = [name for name, n_rows in self._written.items() if n_rows != self._n_frames]
-        if kind is None and short:
-            raise DatasetError(
-                f"wanted {self._n_frames} rows in every column, {', '.join(short)} differ: {self._path}"
-            )
-
-
-class _Disk(io.FileIO):
-    """A file that keeps the disk's refusal to itself until asked: HDF5 crashes the process on a full disk."""
-
-    refusal: OSError | None = None
-
-    def write(self, data: Any, /) -> int:
-        """Write all of `data`, or take note that the disk refused it."""
-        rest = memoryview(data).cast("B")
-        n_bytes = len(rest)
-        try:
-            while len(rest):
-                rest = rest[super().write(rest) or 0 :]
-        except OSError as error:
-            self.refusal = self.refusal or error
-        return n_bytes
-
-    def truncate(self, size: int | None = None, /) -> int:
-        """Set the file's length, or take note that the disk refused it."""
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.refusal = self.refusal or error
-            return size or 0
-
-    def require_written(self) -> None:
-        """Raise the OSError of the first write that the disk refused."""
-        if self.refusal is not None:
-            raise self.refusal
-
-
-def column_layout(*, size_px: int, streams: Sequence[Stream]) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Return every per-frame column with the shape and dtype of one row."""
-    layout: dict[str, tuple[tuple[int, ...], str]] = {
-        "time_s": ((), "float64"),
-        "tick": ((), "int32"),
-        "landmarks": ((N_LANDMARKS, 2), "float32"),
-        "transforms": ((2, 3), "float32"),
-        "valence": ((), "float32"),
-        "arousal": ((), "float32"),
-    }
-    for stream in streams:
-        color = stream is Stream.COLOR
-        layout[stream.value] = ((size_px, size_px, 3), "uint8") if color else ((size_px, size_px), "uint16")
-        layout[f"valid_{stream.value}"] = ((), "bool")
-        layout[f"reason_{stream.value}"] = ((), "uint8")
-        if stream in (Stream.THERMAL, Stream.INFRARED):
-            layout[f"transforms_{stream.value}"] = ((2, 3), "float32")
-    return layout
-
-
 def sha256_of_file(path: Path) -> str:
     """Return the hexadecimal sha256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _opened(path: Path) -> h5py.File:
-    """Return this process's open handle of `path`; one that was replaced on disk is opened anew."""
+def opened(path: Path) -> SessionReader:
+    """Return this process's reader of a session's file; one that was replaced on disk is opened anew.
+
+    Raises
+    ------
+    DatasetError
+        There is no such file, or it cannot be read.
+    """
     try:
         status = path.stat()
-        return _opened_once(path, os.getpid(), status.st_ino, status.st_mtime_ns)
+        return _opened_once(path, os.getpid(), status.st_ino, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise DatasetError(
             f"wanted an HDF5 file of a dataset, could not open it ({error}): {path}"
@@ -321,5 +309,5 @@ def _opened(path: Path) -> h5py.File:
 
 
 @lru_cache(maxsize=256)
-def _opened_once(path: Path, process: int, inode: int, changed_ns: int) -> h5py.File:  # noqa: ARG001
-    return h5py.File(path, "r")
+def _opened_once(path: Path, process: int, inode: int, changed_ns: int, n_bytes: int) -> SessionReader:  # noqa: ARG001
+    return SessionReader(path)

@@ -25,6 +25,7 @@ KEYS = {
         "rendered_color_depth_px",
         "solve_s",
     },
+    "clips.py": {"memcpy_share", "clips_per_s", "blosc2_clips_per_s", "blosc2_bytes_share"},
     "clock.py": {"loopback_p99_ms", "busy_p99_ms"},
     "warp.py": {"crop_ms", "full_ms", "mae_mm", "coverage", "silhouette", "shadow", "over_registerDepth"},
     "record.py": {"lost", "sets", "cpu_over_encode", "wire_lost", "wire_beyond_encode_percent"},

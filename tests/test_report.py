@@ -162,3 +162,47 @@ def test_a_page_is_written_once(tmp_path: Path):
     full_page().write(path, overwrite=True)
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
     assert path.read_text(encoding="utf-8") == full_page().html()
+
+
+def test_what_is_folded_lies_under_one_line_that_opens_it():
+    page = Page("A title")
+    page.section("A section")
+    with page.folded("3 more <rows>"):
+        page.table(["a"], [["inside"]])
+    page.table(["a"], [["outside"]])
+    text = page.html()
+    folded = text[text.index("<details>") : text.index("</details>")]
+    assert "<summary>3 more &lt;rows&gt;" in folded
+    assert "inside" in folded
+    assert "outside" not in folded
+
+
+def test_the_picture_of_a_strip_carries_its_scale():
+    page = Page("A title")
+    page.section("A section")
+    page.strips([("depth", Picture(GRAY, alt="a strip", scale=Scale("viridis", "7 mm", "9 mm")))])
+    assert "7 mm" in page.html()
+
+
+def test_every_cell_but_the_first_names_its_column_for_phones_that_stack_them():
+    page = Page("A title")
+    page.section("A section")
+    page.table(
+        ["who", "fate", "share", "why"], [["S01", Badge("built", "good"), Share(1, "all"), Prose("so")]]
+    )
+    assert re.findall(r'data-name="(\w+)"', page.html()) == ["fate", "share", "why"]
+
+
+def test_a_drawn_label_that_looks_like_an_id_stays_as_it_is():
+    def draw(figure):
+        figure.subplots().set_xlabel("take2026112201 and abcdef01234")
+
+    svg = plot_svg(draw, alt="a label", size_in=(4, 2), salt="a")
+    assert ">take2026112201 and abcdef01234<" in svg
+
+
+def test_letters_that_the_plots_font_lacks_are_left_to_the_browser():
+    def draw(figure):
+        figure.subplots().set_xlabel("\N{HANGUL SYLLABLE GIM}")
+
+    assert "\N{HANGUL SYLLABLE GIM}" in plot_svg(draw, alt="a label", size_in=(4, 2), salt="a")

@@ -1,5 +1,7 @@
 """Fusion: resampling, the rater's lag, the mean over raters, and what happens where nobody rated."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -38,9 +40,41 @@ def test_a_long_gap_stays_missing_and_its_ends_do_not() -> None:
     np.testing.assert_array_equal(np.isnan(found), [False, False, *[True] * 7, False, False])
 
 
-def test_the_first_and_the_last_rating_hold_for_a_while() -> None:
-    found = resample(trace(np.array([5.0, 6.0]), np.array([2.0, 4.0])), np.arange(12.0), max_gap_s=3.0)
-    np.testing.assert_array_equal(found, [np.nan, np.nan, 2, 2, 2, 2, 4, 4, 4, 4, np.nan, np.nan])
+def test_the_first_and_the_last_rating_hold_for_one_sample_and_no_longer() -> None:
+    rated = trace(np.array([5.0, 6.0]), np.array([2.0, 4.0]))
+    found = resample(rated, np.arange(4.0, 7.25, 0.25))
+    np.testing.assert_array_equal(found, [*[np.nan] * 2, 2, 2, 2, 2.5, 3, 3.5, 4, 4, 4, *[np.nan] * 2])
+    longer = resample(rated, np.arange(12.0), max_gap_s=3.0, max_hold_s=9.0)
+    np.testing.assert_array_equal(longer, [np.nan, np.nan, 2, 2, 2, 2, 4, 4, 4, 4, np.nan, np.nan])
+
+
+def test_what_is_known_ends_a_lag_before_the_rating_does() -> None:
+    rated = trace(np.arange(0, 20.05, 0.1), np.zeros(201))
+    known = np.isfinite(resample(rated, TIME_S, lag_s=3.0))
+    np.testing.assert_array_equal(known, TIME_S <= 17.5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.booleans(), min_size=4, max_size=40), st.sampled_from([0.0, 0.3, 1.0, 2.0]))
+def test_no_gap_longer_than_the_limit_is_bridged_and_no_shorter_one_stays(
+    given_: list[bool], max_gap_s: float
+) -> None:
+    time_s = np.arange(len(given_)) * 0.1
+    value = np.where(given_, 4.0, np.nan)
+    found = np.isfinite(resample(trace(time_s, value), time_s, max_gap_s=max_gap_s, max_hold_s=0))
+    there = np.flatnonzero(given_)
+    wanted = np.zeros(len(given_), bool)
+    wanted[there] = True
+    for first, second in pairwise(there):
+        wanted[first:second] |= second - first <= max(round(10 * max_gap_s), 1)
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_slow_steady_rating_has_no_gaps_and_two_samples_far_apart_have_one() -> None:
+    once_a_second = trace(np.arange(10.0), np.arange(10.0))
+    assert np.isfinite(resample(once_a_second, np.arange(0, 9, 0.25), max_gap_s=0)).all()
+    two = trace(np.array([0.0, 60.0]), np.array([1.0, 2.0]))
+    assert np.isnan(resample(two, np.array([30.0]), max_gap_s=5)).all()
 
 
 def test_a_rater_who_gave_nothing_counts_for_nothing() -> None:

@@ -8,14 +8,15 @@ import pytest
 import torch
 
 from mavfer.capture.streams import Stream
-from mavfer.preprocess.clips import SessionWriter, column_layout, sha256_of_file
+from mavfer.preprocess.clip_writer import SessionWriter
+from mavfer.preprocess.clips import sha256_of_file
+from mavfer.preprocess.columns import column_layout
 from mavfer.preprocess.record import (
-    SCHEMA_VERSION,
     ClipConfig,
     DatasetRecord,
-    Part,
     SessionRecord,
     Split,
+    SplitScheme,
     write_record,
 )
 
@@ -49,18 +50,19 @@ def write_dataset(
     size_px: int = 32,
     streams: Sequence[Stream] = ALL_STREAMS,
     change: Callable[[str, dict[str, np.ndarray]], None] | None = None,
+    more_splits: Sequence[SplitScheme] = (),
 ) -> Path:
     """Write a dataset with one session per subject of `splits`; `change` may edit a subject's columns."""
     path.mkdir(parents=True)
     records = []
-    for number, (subject, split) in enumerate(splits.items()):
+    for number, subject in enumerate(splits):
         rng = np.random.default_rng(number)
         t = np.arange(n_frames) / 4
         valence = 0.8 * np.sin(t + number)
         arousal = 0.8 * np.cos(0.7 * t + 2 * number)
         columns = {
-            name: np.zeros((n_frames, *shape), dtype)
-            for name, (shape, dtype) in column_layout(size_px=size_px, streams=streams).items()
+            name: np.zeros((n_frames, *column.shape), column.dtype)
+            for name, column in column_layout(size_px=size_px, streams=streams).items()
         }
         faces = drawn_face(valence=valence, arousal=arousal, size_px=size_px, rng=rng)
         columns |= {stream.value: faces[stream.value] for stream in streams}
@@ -84,18 +86,16 @@ def write_dataset(
                 fps=4.0,
                 streams=tuple(streams),
                 aligned_share=1.0,
-                parts=(Part(split=split, start=0, stop=n_frames),),
             )
         )
     write_record(
         path,
         DatasetRecord(
-            schema_version=SCHEMA_VERSION,
             software="tests",
             simulated=True,
-            split_by="subject",
             box_policy="none",
             config=ClipConfig(size_px=size_px),
+            splits=(SplitScheme(by="subject", subjects=splits), *more_splits),
             sessions=tuple(records),
         ),
     )

@@ -3,29 +3,9 @@
 import numpy as np
 import pytest
 
-from mavfer.calibrate.calibration import Calibration
-from mavfer.calibrate.carry import carry
-from mavfer.capture.geometry import Intrinsics, RigidTransform
-from mavfer.capture.streams import Stream
 from mavfer.preprocess import align
 from mavfer.preprocess.record import Align
-
-COLOR = Intrinsics(1920, 1080, 1060.0, 1058.0, 962.0, 538.0, (0.05, -0.04, 0.001, -0.0005, 0.01))
-DEPTH = Intrinsics(512, 424, 366.0, 366.5, 256.0, 210.0, (0.09, -0.27, 0.0, 0.0, 0.09))
-THERMAL = Intrinsics(640, 512, 772.0, 772.0, 320.0, 255.0, (-0.2, 0.15, 0.0, 0.0, 0.0))
-CALIBRATION = Calibration(
-    rig="test",
-    color=COLOR,
-    depth=DEPTH,
-    thermal=THERMAL,
-    color_from_depth=RigidTransform.from_rotation_vector(
-        np.array([0.0, 0.004, 0.002]), np.array([-52.0, 0, 1])
-    ),
-    thermal_from_color=RigidTransform.from_rotation_vector(
-        np.array([0.01, -0.02, 0.01]), np.array([80.0, 5, 3])
-    ),
-    depth_shift_mm=0.0,
-)
+from mavfer.preprocess.template import TEMPLATE, eye_distance, eyes_and_nose, template_px
 
 
 def similarity_matrix(scale: float, angle: float, shift: tuple[float, float]) -> np.ndarray:
@@ -37,7 +17,7 @@ def face_at(center: tuple[float, float], eye_px: float, angle: float = 0.0) -> n
     """Return 68 landmarks of a mean face; the jaw lies on a half circle."""
     t = np.linspace(np.pi, 0, 17)
     jaw = np.column_stack([1.08 * np.cos(t), 0.1 + 1.7 * np.sin(t)])
-    return align.apply(similarity_matrix(eye_px, angle, center), np.concatenate([jaw, align.TEMPLATE]))
+    return align.apply(similarity_matrix(eye_px, angle, center), np.concatenate([jaw, TEMPLATE]))
 
 
 @pytest.mark.parametrize("angle", [-2.0, 0.0, 0.4, 3.0])
@@ -62,12 +42,12 @@ def test_the_similarity_is_the_least_squares_one() -> None:
 
 
 @pytest.mark.parametrize("mode", list(Align))
-@pytest.mark.parametrize("size_px", [96, 112])
+@pytest.mark.parametrize("size_px", [32, 96, 112, 192, 512])
 def test_a_mean_face_lands_on_the_template(mode: Align, size_px: int) -> None:
     landmarks = face_at((900, 400), 67, 0.3)
     transform = align.face_transform(landmarks, size_px=size_px, align=mode)
     np.testing.assert_allclose(
-        align.apply(transform, landmarks[align.INNER]), align.template_px(size_px), atol=1e-9
+        align.apply(transform, landmarks[align.INNER]), template_px(size_px), atol=1e-9
     )
 
 
@@ -77,7 +57,7 @@ def test_eyes_and_nose_of_any_face_land_on_the_same_pixels() -> None:
     for _ in range(5):
         landmarks = face_at((700, 500), 60) + rng.normal(0, 3, (68, 2))
         transform = align.face_transform(landmarks, size_px=96, align=Align.EYES_NOSE)
-        places.append(align.apply(transform, align.eyes_and_nose(landmarks)))
+        places.append(align.apply(transform, eyes_and_nose(landmarks)))
     np.testing.assert_allclose(places, np.broadcast_to(places[0], (5, 3, 2)), atol=1e-9)
 
 
@@ -128,75 +108,73 @@ def test_a_face_at_the_edge_is_partly_in_view() -> None:
     assert 0.4 < align.share_in_view(transform, 96, (1080, 1920)) < 0.6
 
 
-def test_landmarks_take_the_depth_under_them_and_holes_take_the_faces() -> None:
-    landmarks = face_at((200, 200), 60)
-    depth_mm = np.full((400, 400), 900, np.uint16)
-    x, y = np.rint(landmarks[30]).astype(int)
-    depth_mm[y - 5 : y + 6, x - 5 : x + 6] = 870  # the nose
-    x, y = np.rint(landmarks[0]).astype(int)
-    depth_mm[y - 5 : y + 6, x - 5 : x + 6] = 2500  # the wall beside the jaw
-    x, y = np.rint(landmarks[45]).astype(int)
-    depth_mm[y - 5 : y + 6, x - 5 : x + 6] = 0
-    z_mm = align.landmark_depth(depth_mm, landmarks + np.array([1000, 300]), origin_px=(1000, 300))
-    assert z_mm is not None
-    assert z_mm[30] == 870
-    assert z_mm[0] == z_mm[45] == 900
-
-
-def test_a_face_without_depth_has_no_landmark_depth() -> None:
-    empty = np.zeros((400, 400), np.uint16)
-    assert align.landmark_depth(empty, face_at((200, 200), 60), origin_px=(0, 0)) is None
-    assert align.landmark_depth(empty[:0], face_at((200, 200), 60), origin_px=(0, 0)) is None
-
-
-def test_a_face_of_mean_size_is_placed_by_its_size() -> None:
-    eye_px = COLOR.fx * align.EYE_DISTANCE_MM / 800
-    assert align.plane_depth(face_at((900, 500), eye_px, 0.4), focal_px=COLOR.fx) == pytest.approx(800)
-
-
-def face_in_space(z_mm: float) -> np.ndarray:
-    """Return 68 points (mm, color camera) of a face with a nose, `z_mm` away."""
-    flat = face_at((0, 0), align.EYE_DISTANCE_MM)
-    height = 30 * np.exp(-(np.linalg.norm(flat - flat[30], axis=1) ** 2) / 400)
-    return np.column_stack([flat + np.array([40, -20]), z_mm - height])
-
-
-def carried(landmarks: np.ndarray, z_mm: np.ndarray | None, *, into: Stream) -> np.ndarray:
-    return align.seen_by(into, align.face_in_space(landmarks, z_mm, CALIBRATION), CALIBRATION)
-
-
-@pytest.mark.parametrize("stream", [Stream.THERMAL, Stream.INFRARED])
-def test_landmarks_with_depth_are_carried_to_where_the_camera_sees_them(stream: Stream) -> None:
-    xyz = face_in_space(900.0)
-    landmarks = COLOR.project(xyz)
-    camera, from_color = CALIBRATION.camera_of(stream), CALIBRATION.from_color(stream)
-    wanted = camera.project(from_color.apply(xyz))
-    found = carried(landmarks, xyz[:, 2], into=stream)
-    np.testing.assert_allclose(found, wanted, atol=1e-3)
-    np.testing.assert_allclose(found, carry(landmarks, xyz[:, 2], CALIBRATION, stream), atol=1e-9)
-
-
-def test_without_depth_a_mean_face_is_carried_within_the_noses_height() -> None:
-    xyz = face_in_space(900.0)
-    wanted = THERMAL.project(CALIBRATION.from_color(Stream.THERMAL).apply(xyz))
-    found = carried(COLOR.project(xyz), None, into=Stream.THERMAL)
-    assert np.abs(found - wanted).max() < 4
-
-
-def test_the_thermal_crop_lays_the_face_where_the_color_crop_does() -> None:
-    xyz = face_in_space(900.0)
-    landmarks = COLOR.project(xyz)
-    there = carried(landmarks, xyz[:, 2], into=Stream.THERMAL)
-    in_color = align.apply(align.face_transform(landmarks, size_px=96, align=Align.POINTS51), landmarks)
-    in_thermal = align.apply(align.face_transform(there, size_px=96, align=Align.POINTS51), there)
-    assert np.abs(in_color - in_thermal)[align.INNER].max() < 1.5
-
-
 @pytest.mark.parametrize("eyes_px", [20, 50])
 def test_a_crop_over_the_border_holds_true_values_or_zero_and_nothing_between(eyes_px: int) -> None:
-    landmarks = np.concatenate([np.zeros((17, 2)), align.TEMPLATE * eyes_px + (15.3, 250.7)])
+    landmarks = np.concatenate([np.zeros((17, 2)), TEMPLATE * eyes_px + (15.3, 250.7)])
     transform = align.face_transform(landmarks, size_px=96, align=Align.POINTS51)
     crop = align.cut(np.full((512, 640), 7700, np.float32), transform, 96)
     assert set(np.unique(crop)) == {0, 7700}
     share = align.share_in_view(transform, 96, (512, 640))
     assert np.mean(crop > 0) == pytest.approx(share, abs=0.1)
+
+
+@pytest.mark.parametrize("mode", list(Align))
+def test_a_margin_shows_more_around_the_same_face(mode: Align) -> None:
+    landmarks = face_at((900, 400), 67, 0.3)
+    plain = align.face_transform(landmarks, size_px=96, align=mode)
+    wide = align.face_transform(landmarks, size_px=96, align=mode, margin=0.25)
+    middle = np.full((1, 2), 47.5)
+    np.testing.assert_allclose(
+        align.apply(align.inverse(wide), middle), align.apply(align.inverse(plain), middle), atol=1e-9
+    )
+    plain_px = eye_distance(align.apply(plain, landmarks))
+    assert eye_distance(align.apply(wide, landmarks)) == pytest.approx(plain_px / 1.5)
+
+
+def test_a_margin_beyond_the_picture_leaves_the_face_in_view() -> None:
+    landmarks = face_at((100, 120), 60)
+    wide = align.face_transform(landmarks, size_px=96, align=Align.POINTS51, margin=1.0)
+    assert align.share_in_view(wide, 96, (400, 400)) < align.MIN_IN_VIEW
+    assert align.share_in_view(wide, 96, (400, 400), margin=1.0) == 1
+
+
+def test_a_part_of_the_picture_and_its_transform_give_the_same_cut() -> None:
+    picture = np.random.default_rng(7).integers(0, 255, (400, 600, 3)).astype(np.uint8)
+    transform = align.face_transform(face_at((300, 200), 50, 0.2), size_px=96, align=Align.POINTS51)
+    left, top, right, bottom = align.crop_region(transform, 96, picture.shape)
+    part = align.cut(picture[top:bottom, left:right], align.moved(transform, (left, top)), 96)
+    whole = align.cut(picture, transform, 96)
+    assert np.abs(part.astype(int) - whole.astype(int)).max() <= 12  # warpAffine rounds to 1/32 pixel
+    assert np.abs(part.astype(float) - whole).mean() < 1
+
+
+def test_no_pixel_of_a_much_finer_picture_is_left_out() -> None:
+    """A face of 900 pixels in a crop of 32 is its mean, not a choice of its pixels: noise averages out."""
+    rng = np.random.default_rng(8)
+    noisy = np.clip(rng.normal(128, 40, (1500, 1500)), 0, 255).astype(np.uint8)
+    transform = align.face_transform(face_at((750, 600), 300), size_px=32, align=Align.POINTS51)
+    fineness = 1 / np.sqrt(np.linalg.det(transform[:, :2]))
+    assert fineness > 2 * align.MOST_SAMPLES
+    assert align.cut(noisy, transform, 32).std() < 2 * 40 / fineness
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.12])
+def test_a_much_finer_picture_is_cut_where_the_transform_says(scale: float) -> None:
+    columns, rows = np.meshgrid(np.arange(1900, dtype=np.float32), np.arange(1000, dtype=np.float32))
+    transform = similarity_matrix(scale, 0.2, (20 - 900 * scale, 20 - 500 * scale))
+    wanted = align.crop_grid(transform, 40)
+    margin = 2 / scale
+    inside = np.all((wanted > margin) & (wanted < (1899 - margin, 999 - margin)), axis=-1)
+    assert inside.any()
+    for picture, axis in ((columns, 0), (rows, 1)):
+        assert np.abs(align.cut(picture, transform, 40) - wanted[..., axis])[inside].max() < 0.03 / scale
+
+
+def test_a_crop_beside_the_picture_is_empty_and_needs_none_of_it() -> None:
+    transform = align.face_transform(face_at((-900, 400), 67), size_px=96, align=Align.POINTS51)
+    left, _, right, _ = align.crop_region(transform, 96, (1080, 1920))
+    assert right <= left
+    assert align.share_in_view(transform, 96, (1080, 1920)) == 0
+    picture = np.full((1080, 1920), 7, np.uint16)
+    assert not align.cut_nearest(picture, transform, 96, origin_px=(0, 0)).any()
+    assert not align.cut(picture, transform, 96).any()

@@ -1,14 +1,20 @@
-"""Laws of the clip-rate grid: a row for every frame time, each from the nearest tick, none twice."""
+"""Laws of the clip-rate grid, and of sessions of color alone: a row for every frame time, none twice."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from mavfer.errors import DatasetError, SessionError
-from mavfer.preprocess.session_file import NOT_A_TICK, clip_grid
+from mavfer.capture.video import import_video
+from mavfer.errors import DatasetError, FaceError, SessionError
+from mavfer.preprocess.clip_grid import NOT_A_TICK, clip_grid
+from mavfer.preprocess.jobs import SessionJob
+from mavfer.preprocess.record import ClipConfig, SessionRecord
+from mavfer.preprocess.session_file import build_session
 
 PATH = Path("session")
 
@@ -62,3 +68,63 @@ def test_clips_faster_than_the_session_are_refused() -> None:
 def test_a_session_without_ticks_is_refused() -> None:
     with pytest.raises(SessionError, match="wanted a session with ticks"):
         clip_grid(np.zeros(0), fps=4, path=PATH)
+
+
+def color_session(folder: Path, write_video: Callable[..., Path], pictures: list[NDArray]) -> Path:
+    folder.mkdir(exist_ok=True)
+    return import_video(write_video(folder / "v.mp4", pictures), out=folder / "v", subject="S01")
+
+
+def built_of_color(path: Path, **config) -> SessionRecord:
+    job = SessionJob(
+        path=path,
+        id="v",
+        subject="S01",
+        simulated=False,
+        calibration=None,
+        calibration_sha256=None,
+        traces=(),
+        config=ClipConfig(**({"fps": 0} | config)),
+        yunet=None,
+        out=path.parent / "v.h5",
+        n_frames=1,
+    )
+    return build_session(job, [].append)
+
+
+@pytest.mark.parametrize("n_frames", [1, 3])
+def test_a_film_of_a_few_frames_has_as_many_rows(
+    tmp_path: Path, write_video: Callable[..., Path], color_frames: NDArray, n_frames: int
+) -> None:
+    path = color_session(tmp_path / "f", write_video, [frame[::2, ::2] for frame in color_frames[:n_frames]])
+    record = built_of_color(path)
+    assert record.n_frames == record.n_ticks == n_frames
+    assert record.reasons == {"color": {"ok": n_frames}}
+    assert record.geometry == "not checked"
+
+
+def test_a_film_of_an_odd_size_and_one_held_upright_are_built(
+    tmp_path: Path, write_video: Callable[..., Path], color_frames: NDArray
+) -> None:
+    narrow = [frame[100:1000, 650:1280] for frame in color_frames[:3]]
+    record = built_of_color(color_session(tmp_path / "n", write_video, [p[:898, :626] for p in narrow]))
+    assert record.reasons == {"color": {"ok": 3}}
+
+
+def test_a_film_without_a_face_fails_with_one_line(tmp_path: Path, write_video: Callable[..., Path]) -> None:
+    gray = [np.full((240, 320, 3), 90, np.uint8)] * 3
+    with pytest.raises(FaceError, match="wanted a face, found none in 3 frames"):
+        built_of_color(color_session(tmp_path / "g", write_video, gray))
+
+
+def test_a_face_half_out_of_the_picture_is_out_of_view_or_cut(
+    tmp_path: Path, write_video: Callable[..., Path], color_frames: NDArray
+) -> None:
+    """Frames in which the face is cut off by the border, after frames in which it is whole."""
+    whole = list(color_frames[:4])
+    cut_off = [frame[:, 930:] for frame in whole]
+    padded = [np.pad(frame, ((0, 0), (0, 930), (0, 0)), mode="edge") for frame in cut_off]
+    record = built_of_color(color_session(tmp_path / "h", write_video, whole + padded))
+    assert sum(record.reasons["color"].values()) == 8
+    assert record.reasons["color"]["ok"] >= 4
+    assert set(record.reasons["color"]) <= {"ok", "no_face", "out_of_view"}

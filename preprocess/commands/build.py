@@ -1,0 +1,256 @@
+"""`mavfer build-dataset`: options in, progress on stderr, the sessions' table on stdout."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..record import Align, Compression, Smoothing
+
+if TYPE_CHECKING:
+    from ..build_report import BuildReport
+
+FACES = "Faces"
+LABELS = "Labels"
+SPLITTING = "Split"
+FORMAT = "Rows and file"
+WORK = "How it is built"
+
+
+def build_dataset(
+    sessions: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SESSIONS...", help="Recorded sessions, or folders of them.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The dataset: a folder that does not exist yet.")],
+    calibration: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Of the sessions' rig; give one for each rig. Not needed for sessions of color alone."
+        ),
+    ] = None,
+    traces: Annotated[
+        Path | None, typer.Option(help="Folder of the raters' traces. A session without any gets no labels.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of standing choices, tables `clips` and `split`; options come first."),
+    ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Frames per second of the clips; 0 keeps every tick.",
+            show_default="4",
+            rich_help_panel=FORMAT,
+        ),
+    ] = None,
+    max_skew_ms: Annotated[
+        float | None,
+        typer.Option(
+            "--max-skew-ms",
+            help="Most time between color and another stream of a row, milliseconds.",
+            show_default="50",
+            rich_help_panel=FORMAT,
+        ),
+    ] = None,
+    compression: Annotated[
+        Compression | None,
+        typer.Option(help="How pixels are stored.", show_default="gzip", rich_help_panel=FORMAT),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=32,
+            max=512,
+            help="Side of the aligned face, pixels.",
+            show_default="96",
+            rich_help_panel=FACES,
+        ),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="More of what is around the face, share of the crop.",
+            show_default="0",
+            rich_help_panel=FACES,
+        ),
+    ] = None,
+    align: Annotated[
+        Align | None,
+        typer.Option(
+            help="Fit 51 landmarks to a mean face, or put eyes and nose on fixed pixels.",
+            show_default="points51",
+            rich_help_panel=FACES,
+        ),
+    ] = None,
+    smoothing: Annotated[
+        Smoothing | None,
+        typer.Option(
+            help="How landmarks are smoothed over time.", show_default="none", rich_help_panel=FACES
+        ),
+    ] = None,
+    fill_gaps_s: Annotated[
+        float | None,
+        typer.Option(
+            "--fill-gaps-s",
+            help="Longest gap without a face to cut at interpolated landmarks, seconds; masked all the same.",
+            show_default="0",
+            rich_help_panel=FACES,
+        ),
+    ] = None,
+    yunet: Annotated[
+        Path | None,
+        typer.Option(help="A YuNet detector (.onnx) in place of dlib's.", rich_help_panel=FACES),
+    ] = None,
+    verify_moments: Annotated[
+        int | None,
+        typer.Option(
+            "--verify-moments",
+            help="Moments at which a session is held against its calibration; 0: not at all.",
+            show_default="12",
+            rich_help_panel=FACES,
+        ),
+    ] = None,
+    rater_lag_s: Annotated[
+        float | None,
+        typer.Option(
+            "--rater-lag-s",
+            min=0,
+            max=10,
+            help="How long raters take to react, seconds.",
+            show_default="0",
+            rich_help_panel=LABELS,
+        ),
+    ] = None,
+    max_label_gap_s: Annotated[
+        float | None,
+        typer.Option(
+            "--max-label-gap-s",
+            help="Longest gap in a rating to bridge, seconds.",
+            show_default="5",
+            rich_help_panel=LABELS,
+        ),
+    ] = None,
+    test_subjects: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="How many subjects are for testing; else 5 in 17.", rich_help_panel=SPLITTING
+        ),
+    ] = None,
+    validation_subjects: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="How many are for validation; else 1 in 6 of the rest.", rich_help_panel=SPLITTING
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Draws the subjects of each split.", show_default="0", rich_help_panel=SPLITTING
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes; sessions are shared out among them.",
+            show_default="one per core",
+            rich_help_panel=WORK,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Build on the workers of this Dask scheduler, tcp://HOST:PORT, that see the same files.",
+            rich_help_panel=WORK,
+        ),
+    ] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Build every session, unchanged ones too.", rich_help_panel=WORK),
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace the dataset at --out; its unchanged sessions are taken over.",
+            rich_help_panel=WORK,
+        ),
+    ] = False,
+) -> None:
+    """Build a dataset of aligned, labelled faces from recorded sessions.
+
+    The face is found in color, and the same face is cut from depth, infrared and thermal through the
+    calibration. Exits 1 where a session could not be built; the others are in the dataset all the same.
+    After an interruption the same command goes on where it stopped.
+    """
+    from rich.console import Console
+
+    from ...errors import UsageError
+    from .. import build
+    from .build_progress import BuildProgress
+    from .build_table import ENDLESS, print_report
+    from .choices import chosen
+
+    if scheduler is not None and workers is not None:
+        raise UsageError(
+            "wanted --workers or --scheduler, found both; the cluster has its own workers: --workers"
+        )
+    clips, split = chosen(
+        config,
+        clips={
+            "fps": fps,
+            "size_px": size,
+            "margin": margin,
+            "align": align,
+            "smoothing": smoothing,
+            "fill_gaps_s": fill_gaps_s,
+            "max_skew_ms": max_skew_ms,
+            "rater_lag_s": rater_lag_s,
+            "max_label_gap_s": max_label_gap_s,
+            "compression": compression,
+            "verify_moments": verify_moments,
+        },
+        split={
+            "n_test_subjects": test_subjects,
+            "n_validation_subjects": validation_subjects,
+            "seed": seed,
+        },
+    )
+    stderr = Console(stderr=True)
+    with BuildProgress(console=stderr) as progress:
+        report = build.build_dataset(
+            sessions,
+            calibration=calibration or None,
+            traces=traces,
+            out=out,
+            config=clips,
+            split=split,
+            yunet=yunet,
+            overwrite=overwrite,
+            fresh=fresh,
+            n_workers=workers,
+            scheduler=scheduler,
+            watch=progress,
+        )
+    stdout = Console()
+    print_report(report, stdout if stdout.is_terminal else Console(width=ENDLESS))
+    for line in _told(report):
+        stderr.print(line, soft_wrap=True, markup=False, highlight=False)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _told(report: "BuildReport") -> list[str]:
+    lines = [f"warning: {warning}" for warning in report.warnings]
+    if report.reused:
+        n_all = len(report.built)
+        lines.append(f"{len(report.reused)} of {n_all} sessions were unchanged and not built again")
+    lines += [trace.rstrip() for trace in (report.defects or {}).values()]
+    return lines + [f"not built: {session.id}: {session.error}" for session in report.failed]

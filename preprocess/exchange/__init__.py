@@ -1,0 +1,1 @@
+"""Datasets joined, and handed to other tools."""

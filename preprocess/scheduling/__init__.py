@@ -1,0 +1,1 @@
+"""Who builds which session where: one process, several, or a Dask cluster."""

@@ -1,0 +1,1 @@
+"""Which subjects a network learns from and which it is tested on."""

@@ -1,0 +1,1 @@
+"""Clips looked at, one by one: in a browser, or in Rerun."""
