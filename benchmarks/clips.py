@@ -4,8 +4,8 @@ A take of the simulated rig is built into a dataset of 96 px with all four strea
 `N_CLIPS` clips once with every compression, through the writer that builds use. Clips of 16 frames with any
 start are then read into a batch in memory by each, in turn, one process and one thread, and by memcpy: the
 same bytes copied between numpy arrays of the same total. What counts is the thread's own processor time, so
-that neighbours do not. The files are in the page cache, and their pages are mapped (the first batch from a file
-just opened is measured apart). The last line is one JSON object.
+that neighbours do not. The files are in the page cache, and their pages are mapped (the first batch from a
+file just opened is measured apart). The last line is one JSON object.
 """
 
 import argparse

@@ -46,7 +46,7 @@ class SessionWriter:
         n_frames: int,
         size_px: int,
         streams: Sequence[Stream],
-        compression: Compression = Compression.BLOSC2,
+        compression: Compression = Compression.NONE,
         smoothed: bool = False,
     ) -> None:
         self._path = path

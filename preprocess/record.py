@@ -90,7 +90,7 @@ class ClipConfig(StrictModel):
     max_skew_ms: float = Field(default=50.0, gt=0, le=1000, description="most time between streams of a row")
     rater_lag_s: float = Field(default=0.0, ge=0, le=10, description="how long raters take to react")
     max_label_gap_s: float = Field(default=5.0, ge=0, le=60, description="longest gap in a rating to bridge")
-    compression: Compression = Compression.BLOSC2
+    compression: Compression = Compression.NONE
     verify_moments: int = Field(default=12, ge=0, le=200, description="of the rig's self-check; 0: none")
 
 

@@ -34,6 +34,8 @@ MAX_STEP_FACTOR = 1.5  # and changes its size by no more than this
 BETTER_BY = 1.0  # mismatch by which another face must fit better than the followed one to replace it
 UNKNOWN_MM = float("nan")
 
+_Box = tuple[NDArray[np.float64], float, Found]  # (4,) color pixels, its score, and how it was found
+
 
 class FaceFollower:
     """Finds the subject's face in frames that come in order of time.
@@ -66,8 +68,9 @@ class FaceFollower:
     def find(self, color: NDArray[np.uint8], *, t_s: float, depth_of: DepthOf | None = None) -> Face | None:
         """Return the subject's face in an (H, W, 3) picture, red, green, blue, or None.
 
-        Costs about 7 ms where the face is near its last place (half of it landmarks); 30 to 140 ms more at 1080p where it is not, and
-        30 ms more every FULL_SEARCH_S. Bound by the HOG pyramid and the landmark trees' memory.
+        Costs about 7 ms on a quiet core where the face is near its last place, more than half of it for the
+        landmarks; 30 to 140 ms more at 1080p where it is not, and 30 ms more every FULL_SEARCH_S. Bound by
+        the memory that the landmark trees are read from: 12 ms where other processes use it too.
 
         Parameters
         ----------
@@ -90,7 +93,7 @@ class FaceFollower:
         self._region, self._last_box, self._last_t_s = region_around(box, self._region), box, t_s
         return Face(box, fitted.points_px, how, score, self._n_faces, fitted.doubt)
 
-    def _followed(self, color: NDArray[np.uint8]) -> tuple[NDArray[np.float64], float, Found] | None:
+    def _followed(self, color: NDArray[np.uint8]) -> _Box | None:
         """Return the box of the followed face near its last place, its score and how, or None."""
         last = self._last_box
         if self._region is None or last is None:
@@ -106,9 +109,9 @@ class FaceFollower:
     def _searched(
         self,
         color: NDArray[np.uint8],
-        followed: tuple[NDArray[np.float64], float, Found] | None,
+        followed: _Box | None,
         depth_of: DepthOf | None,
-    ) -> tuple[NDArray[np.float64], float, Found] | None:
+    ) -> _Box | None:
         """Return the followed face, or the one of the whole picture that is to be followed from now on."""
         boxes, scores = self._search_picture(color)
         self._n_faces = max(len(boxes), int(followed is not None))
@@ -125,7 +128,15 @@ class FaceFollower:
         k = min(fitting, key=lambda k: self._cost(boxes[k], depths_mm[k]))
         return self._refined(color, boxes[k], float(scores[k]))
 
-    def _exchanged(self, color, followed, boxes, scores, depths_mm, fitting):
+    def _exchanged(
+        self,
+        color: NDArray[np.uint8],
+        followed: _Box,
+        boxes: NDArray[np.float64],
+        scores: NDArray[np.float64],
+        depths_mm: list[float],
+        fitting: list[int],
+    ) -> _Box:
         """Return the followed face, or the one that fits the choice where the followed one contradicts it."""
         mine = min(range(len(boxes)), key=lambda k: _step(boxes[k], followed[0]))
         if _step(boxes[mine], followed[0]) > MAX_STEP_WIDTHS or self._choice.n_people == 0 or not fitting:
@@ -143,9 +154,7 @@ class FaceFollower:
             return -float(box[2] - box[0])
         return self._choice.mismatch(box, depth_mm)
 
-    def _refined(
-        self, color: NDArray[np.uint8], box: NDArray[np.float64], score: float
-    ) -> tuple[NDArray[np.float64], float, Found]:
+    def _refined(self, color: NDArray[np.uint8], box: NDArray[np.float64], score: float) -> _Box:
         """Return the box as the search of a region finds it, so that one policy serves all frames."""
         region = region_around(box, self._region)
         boxes, scores = self._search_region(color, region)

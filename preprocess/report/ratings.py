@@ -46,7 +46,7 @@ def add_ratings(page: Page, sessions: Sequence[SessionRows]) -> None:
         lambda figure: _draw_plane(figure, shown),
         alt="density of valence and arousal, one panel per split, labels as dots",
         size_in=(10, 10 / max(2.0, len(shown)) + 0.6),
-        caption="Valence and arousal of every labelled frame, per split: the darker, the more frames; dots "
+        caption="Valence and arousal of every labelled frame, per split: the stronger, the more frames; dots "
         f"are single frames, at most {count(MOST_DOTS)} in a panel. As Fig. 8 of the MRAN paper.",
     )
     page.plot(

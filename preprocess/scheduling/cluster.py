@@ -293,10 +293,12 @@ def _in_short(error: BaseException) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's own log off the terminal; what matters is said in a line."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client", "distributed.comm")]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled

@@ -74,7 +74,7 @@ class _Worker:
     """One process, this side of it."""
 
     process: BaseProcess
-    pipe: Connection
+    pipe: Connection | Any  # on Windows of another class
     task: SessionTask | None = None
     alone: bool = False
     alive: bool = True
