@@ -19,7 +19,7 @@ MAX_GAP_S = 5.0
 MAX_HOLD_S = 0.5
 """How long the first and the last rating hold: a rater who has ended, or not begun, is not guessed at."""
 ROUNDING_S = 1e-6
-"""Times that are written in decimals miss a limit by less."""
+"""Times that are written in decimals, or moved by a lag, miss a limit or a sample by less."""
 SLOWEST_SAMPLING_S = 1.0
 """Samples that lie further apart than one and a half of this have a gap between them, however regular."""
 
@@ -74,7 +74,8 @@ def resample(
     next_s = sample_s[np.minimum(after, len(sample_s) - 1)]
     last_s = sample_s[np.maximum(after - 1, 0)]
     longest_s = longest_bridge_s(trace, max_gap_s=max_gap_s)
-    in_gap = (after > 0) & (after < len(sample_s)) & (next_s != at_s) & (next_s - last_s > longest_s)
+    between = (at_s - last_s > ROUNDING_S) & (next_s - at_s > ROUNDING_S)
+    in_gap = between & (next_s - last_s > longest_s)
     hold_s = min(max_hold_s, max_gap_s) + ROUNDING_S
     outside = (at_s < sample_s[0] - hold_s) | (at_s > sample_s[-1] + hold_s)
     return np.where(in_gap | outside, np.nan, resampled)

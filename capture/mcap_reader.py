@@ -41,12 +41,18 @@ ROW = np.dtype(
     ]
 )
 ROW_NAMES = ROW.names or ()
+MOST_MAPPED_BYTES = 1 << 26
+"""Read so much, a reader gives the pages back; they stay in the system's cache, and are no longer its own."""
+HEADERS_MAPPED = 100
+"""After so many headers the pages around them are given back: the system maps 16 pages for each."""
 Row = tuple[int, int, int, int, int, int, int]
 """One message: the values of a `ROW`."""
 
 
 class McapReader:
     """Random access to a finished file of `McapWriter`; the payloads stay on disk until asked for.
+
+    Memory does not grow with what is read of the file.
 
     Raises
     ------
@@ -60,6 +66,8 @@ class McapReader:
         self._data_end = 0
         self.channels: dict[int, Channel] = {}
         self.rows: NDArray[np.void] = self._read_index()
+        self._n_read = 0
+        give_back(self._map)
 
     def payload(self, row: np.void) -> bytes:
         """Return the payload of a row of `rows`; raises SessionError if its checksum does not hold."""
@@ -69,7 +77,12 @@ class McapReader:
                 f"a frame at byte {chunk} is damaged (its checksum does not hold); "
                 f"run `mavfer recover` on the session: {self.path}"
             )
-        return self._map[start:end]
+        payload = self._map[start:end]
+        self._n_read += end - chunk
+        if self._n_read > MOST_MAPPED_BYTES:
+            self._n_read = 0
+            give_back(self._map)
+        return payload
 
     def _read_index(self) -> NDArray[np.void]:
         view = self._map
@@ -88,6 +101,8 @@ class McapReader:
                 if row is None:
                     raise self._torn()
                 rows.append(row)
+                if len(rows) % HEADERS_MAPPED == 0:
+                    give_back(view)
         return np.array(rows, dtype=ROW)
 
     def intact(self) -> bool:
@@ -132,6 +147,12 @@ def map_file(path: Path) -> mmap.mmap | bytes:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise SessionError(f"wanted an MCAP file, could not read it ({error.strerror}): {path}") from error
+
+
+def give_back(view: mmap.mmap | bytes) -> None:
+    """Take the pages of a mapped file out of this process's memory; reading them again maps them again."""
+    if isinstance(view, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # Windows trims by itself
+        view.madvise(mmap.MADV_DONTNEED)
 
 
 def summary_start(view: mmap.mmap | bytes) -> int | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from .. import __version__
 from ..errors import DatasetError, MavferError
 from .build_report import BuildReport, remarks_of, remarks_on_consent, warnings_of
+from .clips import close_files
 from .faces.follower import BOX_POLICY
 from .jobs import SessionTask
 from .ledger import Ledger, Progress, Total
@@ -23,7 +24,7 @@ from .scheduling.watch import Watch, Watches
 from .splits.draw import draw_scheme
 from .splits.people import SessionInSplit
 from .splits.summary import sessions_in_split
-from .survey import Found, survey
+from .sessions_given import GivenSession, sessions_given
 from .tasks import read_calibrations, sha256_of_detector, task_of
 from .workplace import Workplace
 
@@ -81,7 +82,7 @@ def build_dataset(
             out.absolute(),
         )  # other machines work elsewhere
         yunet = yunet.absolute() if yunet is not None else None
-    found = survey(sessions)
+    found = sessions_given(sessions)
     split = split or SplitConfig()
     asked = [SessionInSplit(one.id, one.subject, 0) for one in found if one.record is not None]
     if asked:
@@ -119,6 +120,7 @@ def build_dataset(
         )
         write_record(workplace.folder, record, overwrite=True)
         page, trouble = _write_page(workplace.folder)
+        close_files()  # the split and the page have read them
         workplace.finish([entry.file for entry in record.built if entry.file])
     return BuildReport(
         out,
@@ -153,7 +155,7 @@ def _build(
 
 
 def _record(
-    found: Sequence[Found],
+    found: Sequence[GivenSession],
     ledger: Ledger,
     folder: Path,
     *,

@@ -10,7 +10,6 @@ from pathlib import Path
 from .record import DatasetRecord, SessionRecord
 
 TOO_FEW_ALIGNED = 0.9
-ENOUGH_LABELLED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +73,6 @@ def remarks_of(entry: SessionRecord, *, traces_given: bool) -> tuple[str, ...]:
     remarks = list(entry.remarks)
     if entry.aligned_share < TOO_FEW_ALIGNED:
         remarks.append(f"only {entry.aligned_share:.0%} of the frames show a face")
-    for dimension, n_labelled in entry.labelled.items():
-        if entry.raters and n_labelled < ENOUGH_LABELLED * entry.n_frames:
-            remarks.append(
-                f"only {n_labelled} of {entry.n_frames} frames have a {dimension} label; a trace's time_s "
-                "counts seconds from the first frame to the last"
-            )
     if traces_given and not entry.raters:
         remarks.append("no rater's trace: it has no labels, so it is for looking at and not for training")
     return tuple(dict.fromkeys(remarks))

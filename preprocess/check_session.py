@@ -25,9 +25,9 @@ def session_problems(path: Path, entry: SessionRecord, *, config: ClipConfig) ->
 
     A file of other bytes than were built is looked into all the same, so that the damage has a place.
     """
-    if sha256_of_file(path) != entry.sha256:
-        yield "its file is not the one that was built"
     try:
+        if sha256_of_file(path) != entry.sha256:
+            yield "its file is not the one that was built"
         reader = SessionReader(path)
     except (OSError, DatasetError) as error:
         yield f"its file cannot be opened ({error})"

@@ -308,6 +308,14 @@ def opened(path: Path) -> SessionReader:
         ) from error
 
 
+def close_files() -> None:
+    """Close every session's file that this process has open, so that its folder can be moved on any system.
+
+    What was read stays; a file that is read again is opened again.
+    """
+    _opened_once.cache_clear()
+
+
 @lru_cache(maxsize=256)
 def _opened_once(path: Path, process: int, inode: int, changed_ns: int, n_bytes: int) -> SessionReader:  # noqa: ARG001
     return SessionReader(path)

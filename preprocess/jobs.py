@@ -16,14 +16,12 @@ from ..calibrate.calibration import Calibration, require_rig
 from ..capture.session import RECORD_NAME, Session, open_session
 from ..capture.streams import StreamSpec
 from ..capture.synchronize import synchronize
-from ..errors import CalibrationError, TraceError
+from ..errors import CalibrationError
 from .clip_grid import clip_grid
 from .clips import sha256_of_file
 from .fingerprint import build_key, fingerprint_of_session
+from .labels import check_lengths
 from .record import ClipConfig, SessionRecord
-
-OVERRUN_S = 10.0  # a player that is stopped late; raters are slow, not minutes slow
-OVERRUN_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +115,9 @@ def prepare_job(task: SessionTask, *, out: Path | None = None) -> SessionJob:
         _require_calibrated(session, task.calibration, task.calibration_path)
     time_s = synchronize(session).time_s
     tick, _ = clip_grid(time_s, fps=task.config.fps, path=task.path)
-    for trace in task.traces:
-        _require_traced(trace, float(time_s[-1]), task.path)
+    check_lengths(
+        task.traces, duration_s=float(time_s[-1]), lag_s=task.config.rater_lag_s, path=task.path
+    )
     calibration_sha256 = task.calibration_sha256 if calibrated else None
     return SessionJob(
         path=task.path,
@@ -159,7 +158,8 @@ def sha256_of_traces(traces: Sequence[Trace]) -> str | None:
         return None
     digest = hashlib.sha256()
     for trace in sorted(traces, key=lambda trace: trace.stem):
-        digest.update(trace.stem.encode() + trace.time_s.tobytes() + trace.value.tobytes())
+        kind = b"simulated" if trace.simulated else b""
+        digest.update(trace.stem.encode() + kind + trace.time_s.tobytes() + trace.value.tobytes())
     return digest.hexdigest()
 
 
@@ -175,17 +175,6 @@ def _require_calibrated(session: Session, solved: Calibration | None, calibratio
         camera, spec = solved.camera_of(stream), session.spec(stream)
         if spec.shape[:2] != (camera.height, camera.width):
             raise CalibrationError(_size_complaint(spec, (camera.height, camera.width), calibration_path))
-
-
-def _require_traced(trace: Trace, session_s: float, path: Path) -> None:
-    """Raise TraceError where a trace goes on so long that it must be of another session."""
-    end_s = float(trace.time_s[-1])
-    if end_s > session_s + max(OVERRUN_S, OVERRUN_SHARE * session_s):
-        raise TraceError(
-            f"wanted {trace.dimension} of rater {trace.rater!r} for the session's {session_s:.1f} s, found a "
-            f"trace that goes on to {end_s:.1f} s, another session's it seems; mend or remove "
-            f"{trace.stem}.csv: {path}"
-        )
 
 
 def _size_complaint(spec: StreamSpec, calibrated: tuple[int, int], path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from ..annotate.trace import DIMENSIONS, Dimension, Trace
 from ..errors import TraceError
 from .label_remarks import remarks_on
 
-MOST_BEYOND_S = 5.0
-"""A rater may let the tool run for so long after the film; a trace that goes on is another session's."""
+BEYOND_S, BEYOND_SHARE = 10.0, 0.1
+"""A rater may let the tool run for so long after the film, whichever is more; a trace that goes on is another
+session's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +72,33 @@ def labels_at(
     return Labels(value, per_rater, raters, remarks)
 
 
-def check_lengths(traces: Sequence[Trace], *, duration_s: float, lag_s: float) -> None:
+def check_lengths(traces: Sequence[Trace], *, duration_s: float, lag_s: float, path: Path) -> None:
     """Raise TraceError if a trace has ratings that no film of `duration_s` seconds can have.
 
-    Ratings may go on for the raters' lag and MOST_BEYOND_S after the film. A trace that is too short is no
-    error: the frames after its end have no label of this rater.
+    Ratings may go on for the raters' lag and BEYOND_S (or BEYOND_SHARE of the film) after the film. A trace
+    that is too short is no error: the frames after its end have no label of this rater.
 
     Parameters
     ----------
     duration_s : from the session's first tick to its last
+    path : of the session, for the complaint
     """
     for trace in traces:
         rated_s = trace.time_s[np.isfinite(trace.value)]
         if not len(rated_s):
             continue
-        until_s = duration_s + lag_s + MOST_BEYOND_S
+        until_s = duration_s + lag_s + max(BEYOND_S, BEYOND_SHARE * duration_s)
         if rated_s[-1] > until_s:
-            in_ms = len(rated_s) > 1 and rated_s[-1] / 1000 <= until_s and np.diff(rated_s).min() >= 1
+            would_be_s = rated_s[-1] / 1000
+            in_ms = duration_s / 2 <= would_be_s <= until_s and np.diff(rated_s).min(initial=1) >= 1
             why = "are its times milliseconds?" if in_ms else "is it another session's?"
             raise TraceError(
                 f"wanted a trace of a session of {duration_s:.1f} s, found ratings until {rated_s[-1]:.1f} s "
-                f"in {trace.stem!r}; {why} Mend or leave out the file: {trace.stem}.csv"
+                f"in {trace.stem}.csv; {why} Mend it or leave it out: {path}"
             )
         if rated_s[0] > duration_s + lag_s:
             raise TraceError(
                 f"wanted a trace of a session of {duration_s:.1f} s, found its first rating at "
-                f"{rated_s[0]:.1f} s; do its times count from the session's first tick? Mend or leave out "
-                f"the file: {trace.stem}.csv"
+                f"{rated_s[0]:.1f} s in {trace.stem}.csv; do its times count from the session's first tick? "
+                f"Mend it or leave it out: {path}"
             )

@@ -9,7 +9,7 @@ from ..errors import MavferError, OutputError
 from .jobs import SessionTask
 from .record import SessionRecord
 from .scheduling.attempt import Built, Failure, Result
-from .survey import Found
+from .sessions_given import GivenSession
 from .workplace import Workplace
 
 Progress = Callable[[int, int], None]
@@ -49,7 +49,7 @@ class Ledger:
         if result.reused:
             self.reused.append(task.id)
 
-    def fail(self, one: Found, error: MavferError) -> None:
+    def fail(self, one: GivenSession, error: MavferError) -> None:
         """Enter a session that could not even be begun."""
         simulated = one.record.simulated if one.record else False
         self._enter_failure(one.path, one.id, one.subject, simulated, error)

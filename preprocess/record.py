@@ -258,7 +258,10 @@ def read_record(folder: Path) -> DatasetRecord:
 
 
 def write_record(folder: Path, record: DatasetRecord, *, overwrite: bool = False) -> None:
-    """Write `dataset.toml` into `folder`, the last file of a build; it appears complete or not at all."""
+    """Write `dataset.toml` into `folder`, the last file of a build; it appears complete or not at all.
+
+    Bytes of a path that are no text, as an error may name one, are written as question marks.
+    """
     table: dict[str, Any] = record.model_dump(mode="json", exclude_none=True)
     with new_file(folder / RECORD_NAME, overwrite=overwrite) as temporary:
-        temporary.write_text(tomlkit.dumps(table), encoding="utf-8")
+        temporary.write_bytes(tomlkit.dumps(table).encode("utf-8", "replace"))

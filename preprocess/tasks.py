@@ -13,7 +13,7 @@ from .fingerprint import software
 from .jobs import SessionTask
 from .ratings import Rated
 from .record import ClipConfig
-from .survey import Found, expected_frames
+from .sessions_given import GivenSession, expected_frames
 from .workplace import Workplace
 
 Calibrations = dict[str, tuple[Calibration, Path, str]]
@@ -42,7 +42,7 @@ def read_calibrations(paths: Path | Sequence[Path] | None) -> Calibrations:
 
 
 def task_of(
-    one: Found,
+    one: GivenSession,
     *,
     calibrations: Calibrations,
     rated: Rated,

@@ -23,7 +23,7 @@ from ..errors import MavferError, OutputError
 from ..output import new_file, require_folder_free
 from .jobs import Kept
 from .record import RECORD_NAME, REPORT_NAME, SessionRecord, read_record
-from .survey import PARTIAL
+from .sessions_given import PARTIAL
 
 FINISHED = "finished"
 
@@ -40,10 +40,12 @@ class Workplace:
     Raises
     ------
     OutputError
-        Something stands at `out`, another build works there, or the disk refuses.
+        Something stands at `out`, it names no folder, another build works there, or the disk refuses.
     """
 
     def __init__(self, out: Path, *, overwrite: bool = False, fresh: bool = False) -> None:
+        if out.name in ("", ".."):
+            raise OutputError(f"wanted the name of a new folder for the dataset, found {str(out)!r}")
         self.out = out
         self.folder = out.parent / f".{out.name}.building"
         self._replaced = out.parent / f".{out.name}.replaced"
@@ -55,9 +57,8 @@ class Workplace:
         except OSError as error:
             raise OutputError(f"cannot write the result: {error.strerror}: {out}") from error
         try:
-            if self._replaced.exists() and not out.exists():
-                self._replaced.replace(out)  # a build was interrupted between its last two renames
-                require_folder_free(out, marker=RECORD_NAME, overwrite=overwrite)
+            self._mend()
+            require_folder_free(out, marker=RECORD_NAME, overwrite=overwrite)
             self._open(fresh=fresh)
         except OSError as error:
             self.close()
@@ -65,14 +66,11 @@ class Workplace:
         except BaseException:
             self.close()
             raise
-        self._may_reuse = not fresh
-        self.n_kept = 0
+        self._kept = {} if fresh else self._earlier()
 
     def kept(self, session_id: str) -> tuple[Kept, ...]:
         """Return the files of a session that earlier builds made, the likeliest first."""
-        if not self._may_reuse:
-            return ()
-        return tuple(kept for kept in self._earlier() if kept.record.id == session_id and kept.record.key)
+        return tuple(self._kept.get(session_id, ()))
 
     def keep(self, record: SessionRecord, file: Path) -> None:
         """Put a finished session's file and record into place; from here on no interruption costs it.
@@ -94,7 +92,6 @@ class Workplace:
         _sync_folder(note.parent)
         if file != place:
             shutil.rmtree(file.parent, ignore_errors=True)
-        self.n_kept += 1
 
     def finish(self, files: Collection[str]) -> None:
         """Make the folder the dataset: `files`, the record and the report stay, all else goes.
@@ -129,33 +126,37 @@ class Workplace:
             ) from error
 
     def close(self) -> None:
-        """Let the place go; what is finished stays, what is half-written and what is empty goes."""
-        if self.folder.is_dir():
-            self._sweep()
-            finished = self.folder / FINISHED
-            worth = (finished.is_dir() and any(finished.iterdir())) or (self.folder / RECORD_NAME).exists()
-            if not worth:
-                shutil.rmtree(self.folder, ignore_errors=True)
+        """Let the place go; what is finished stays, what is half-written and what is empty goes.
+
+        A disk that refuses is no trouble: the next build clears up.
+        """
+        with suppress(OSError):
+            if self.folder.is_dir():
+                self._sweep()
+                if not self._is_worth_keeping():
+                    shutil.rmtree(self.folder, ignore_errors=True)
         if sys.platform == "win32":
             self._claim.close()
-            with suppress(OSError):
-                self._claim_path.unlink()
-        else:
-            self._claim_path.unlink(missing_ok=True)  # while it is held: nobody claims a name that goes
-            self._claim.close()
+        with suppress(OSError):
+            self._claim_path.unlink()  # elsewhere while it is held: nobody claims a name that goes
+        self._claim.close()
 
-    def _earlier(self) -> list[Kept]:
-        """Return all files with their records that earlier builds left here or at `out`."""
-        kept = []
+    def _earlier(self) -> dict[str, list[Kept]]:
+        """Return, by session, all files with their records that earlier builds left here or at `out`."""
+        found: list[Kept] = []
         for note in sorted((self.folder / FINISHED).glob("*.toml")):
             with suppress(MavferError):  # a note that does not read counts for nothing
                 record = read_toml(note, SessionRecord)
-                kept.append(Kept(self.folder / f"{record.id}.h5", record))
+                found.append(Kept(self.folder / f"{record.id}.h5", record))
         for folder in (self.folder, self.out):
             with suppress(MavferError):
                 built = read_record(folder).built
-                kept += [Kept(folder / record.file, record) for record in built if record.file]
-        return kept
+                found += [Kept(folder / record.file, record) for record in built if record.file]
+        by_session: dict[str, list[Kept]] = {}
+        for kept in found:
+            if kept.record.key:
+                by_session.setdefault(kept.record.id, []).append(kept)
+        return by_session
 
     def _claimed(self) -> IO[bytes]:
         """Return the open lock file, held; raises OutputError where another build holds it."""
@@ -176,12 +177,25 @@ class Workplace:
                 return claim
             claim.close()  # its last owner took the name away; claim the next one
 
+    def _mend(self) -> None:
+        """Finish or take back the last two renames, where a build was interrupted at them."""
+        if (self.out / RECORD_NAME).is_file():
+            _remove(self._replaced)  # the new dataset stands, the old one had not gone yet
+        elif self._replaced.exists():
+            if self.out.is_dir():
+                self.out.rmdir()  # it is empty, or `require_folder_free` would have refused
+            self._replaced.replace(self.out)
+
     def _open(self, *, fresh: bool) -> None:
         if fresh:
             _remove(self.folder)
         self.folder.mkdir(exist_ok=True)
         self._sweep()
         (self.folder / FINISHED).mkdir(exist_ok=True)
+
+    def _is_worth_keeping(self) -> bool:
+        finished = self.folder / FINISHED
+        return (finished.is_dir() and any(finished.iterdir())) or (self.folder / RECORD_NAME).exists()
 
     def _sweep(self) -> None:
         """Take away what attempts left half-written."""

@@ -71,7 +71,7 @@ def _recording(path: Path, fps: float) -> Recording:
     others = []
     for file in sorted(path.parent.iterdir()):
         if file.suffix.lower() in PICTURES and not file.name.startswith("."):
-            if re.fullmatch(r"\d+", file.stem) and int(file.stem) not in numbered:
+            if re.fullmatch(r"\d{1,9}", file.stem) and int(file.stem) not in numbered:
                 numbered[int(file.stem)] = file
             else:
                 others.append(file.name)
@@ -98,7 +98,7 @@ def _read_ratings(path: Path, *, session: str, fps: float, first: int) -> Traces
     frames: dict[str, Any] = _content(path)["frames"]
     numbers = {}
     for key, frame in frames.items():
-        if not key.isdecimal() or not isinstance(frame, dict):
+        if not re.fullmatch(r"\d{1,9}", key) or not isinstance(frame, dict):
             raise TraceError(f'wanted frames like "00000": {{"valence": 3, ...}}, found {key!r:.40}: {path}')
         numbers[int(key)] = frame
     order = sorted(numbers)
@@ -112,7 +112,10 @@ def _read_ratings(path: Path, *, session: str, fps: float, first: int) -> Traces
                 raise TraceError(
                     f"wanted a number for {dimension} of frame {number}, found {rating!r:.40}: {path}"
                 )
-            value[i] = np.nan if rating is None else rating
+            try:
+                value[i] = np.nan if rating is None else rating
+            except OverflowError:  # more digits than a float has room for
+                value[i] = np.inf
         traces.append(
             trace_of(time_s, value, session=session, rater=GOLD, dimension=dimension, scale=SCALE, path=path)
         )

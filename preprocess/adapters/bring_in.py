@@ -107,13 +107,16 @@ def _bring_in(order: _Order, recording: Recording, on_pictures: Progress) -> Fat
     rated = recording.ratings()
     if not rated:
         raise TraceError(f"wanted ratings, found none: {recording.film}")
-    to_write = _traces_to_write(order, recording, rated)
+    to_write, to_remove = _traces_to_change(order, recording, rated)
     out = order.sessions / recording.session
     there = (out / RECORD_NAME).is_file() and not order.overwrite
     if there:
         _require_same(order, recording, out)
     else:
         _store(order, recording, out, on_pictures)
+    for path in to_remove:
+        path.unlink()
+        path.with_suffix(".json").unlink(missing_ok=True)
     for trace in to_write:
         write_trace(order.traces, trace, overwrite=True)
     index = open_session(out).index(Stream.COLOR)
@@ -177,8 +180,10 @@ def _require_same(order: _Order, recording: Recording, out: Path) -> None:
         )
 
 
-def _traces_to_write(order: _Order, recording: Recording, rated: Sequence[Trace]) -> list[Trace]:
-    """Return the traces that are not there yet; asked to overwrite, all of them, and others are removed.
+def _traces_to_change(
+    order: _Order, recording: Recording, rated: Sequence[Trace]
+) -> tuple[list[Trace], list[Path]]:
+    """Return the traces that are not there yet; asked to overwrite, all, and the others that must go.
 
     Raises
     ------
@@ -189,17 +194,15 @@ def _traces_to_write(order: _Order, recording: Recording, rated: Sequence[Trace]
     if len(stems) < len(rated):
         raise TraceError(f"wanted one set of ratings per rater, found several: {recording.film}")
     there = sorted(order.traces.glob(f"{glob.escape(recording.session)}.*.csv"))
-    others = [path for path in there if path.stem not in stems and path.stem.count(".") >= 2]
+    of_session = [path for path in there if path.stem.rsplit(".", 2)[0] == recording.session]
+    others = [path for path in of_session if path.stem not in stems]
     if others and not order.overwrite:
         raise TraceError(
             f"wanted no other ratings of {recording.session!r}, found {others[0].name}; pass --overwrite to "
             f"remove them, or name another --traces: {order.traces}"
         )
     if order.overwrite:
-        for path in others:
-            path.unlink()
-            path.with_suffix(".json").unlink(missing_ok=True)
-        return list(rated)
+        return list(rated), others
     missing = []
     for trace in rated:
         path = order.traces / f"{trace.stem}.csv"
@@ -210,7 +213,7 @@ def _traces_to_write(order: _Order, recording: Recording, rated: Sequence[Trace]
                 f"wanted the ratings of the corpus, found others under the same name; pass --overwrite, or "
                 f"name another --traces: {path}"
             )
-    return missing
+    return missing, []
 
 
 def _equal(a: Trace, b: Trace) -> bool:

@@ -60,7 +60,10 @@ def read_table(path: Path) -> Table:
     except OSError as error:
         raise TraceError(f"wanted ratings, could not read them ({error.strerror}): {path}") from error
     lines = text.splitlines()
-    names, rows, headed = _arff(lines, path) if path.suffix.lower() == ".arff" else _csv(lines, path)
+    try:
+        names, rows, headed = _arff(lines, path) if path.suffix.lower() == ".arff" else _csv(lines, path)
+    except csv.Error as error:
+        raise TraceError(f"wanted a table of ratings, found something else ({error}): {path}") from error
     if not rows:
         raise TraceError(f"wanted ratings, found a file without a line of them: {path}")
     return _of_numbers(names, rows, headed, path)
@@ -73,7 +76,7 @@ def head_of(path: Path) -> tuple[str, ...]:
             if path.suffix.lower() == ".arff":
                 return tuple(_attributes(_until_data(stream)))
             cells = _cells(next(stream, ""), _separator(path))
-    except OSError:
+    except (OSError, csv.Error):
         return ()
     return () if any(_is_number(cell) for cell in cells) else tuple(cells)
 

@@ -58,7 +58,7 @@ def build_dataset(
     ] = None,
     compression: Annotated[
         Compression | None,
-        typer.Option(help="How pixels are stored.", show_default="gzip", rich_help_panel=FORMAT),
+        typer.Option(help="How pixels are stored.", show_default="none", rich_help_panel=FORMAT),
     ] = None,
     size: Annotated[
         int | None,

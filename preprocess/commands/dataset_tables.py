@@ -177,7 +177,9 @@ def _print_parts(console: Console, parts: Sequence[PartSummary]) -> None:
             str(part.n_frames),
             str(part.n_clips),
             *(
-                f"{part.mean[name]:+.2f} ± {part.spread[name]:.2f}" if name in part.mean else "-"
+                f"{part.mean[name]:+.2f} ± {part.spread[name]:.2f}"
+                if np.isfinite(part.mean.get(name, np.nan))
+                else "-"
                 for name in DIMENSIONS
             ),
             _plain(named + (f" and {more} more" if more > 0 else "")),

@@ -239,7 +239,8 @@ def _print_scheme(path: Path, record: "DatasetRecord", scheme: "SplitScheme") ->
     balanced = f", balanced on {' and '.join(scheme.balanced_on)}" if scheme.balanced_on else ""
     kind = {
         "subject": "by subject",
-        "fold": f"{scheme.n_folds} folds of subjects; where one is tested, the next validates",
+        "fold": f"{scheme.n_folds} folds of subjects; where one is tested, the "
+        + ("next validates" if scheme.n_folds > 2 else "other trains"),
         "time": "in time",
     }
     title = f"{scheme.name}: {kind[scheme.by]}{drawn}{balanced}: {path}"

@@ -31,7 +31,8 @@ class MergeReport:
     Attributes
     ----------
     path, record : the new dataset
-    remarks : what the user must know: splits drawn anew or left out, failed sessions dropped
+    remarks : what the user must know: splits drawn anew or left out, failed sessions dropped, one recording
+        under two names
     n_linked, n_copied : files that share their bytes with the old datasets; those that do not
     """
 
@@ -95,6 +96,7 @@ def merge_datasets(
     _require_distinct_files(sources)
     if not same_subjects:
         _require_strangers(sources)
+    remarks += _twins(sources)
     with new_folder(out, marker=records.RECORD_NAME, overwrite=overwrite) as folder:
         linked = [
             _place(file, folder / name, copy=copy)
@@ -229,6 +231,21 @@ def _require_strangers(sources: Sequence[_Source]) -> None:
                 f"and {source.path}"
             )
         seen |= dict.fromkeys(subjects, source.path)
+
+
+def _twins(sources: Sequence[_Source]) -> list[str]:
+    """Return a line for each recording that comes twice under two names, so that a split may part it."""
+    seen: dict[str, str] = {}
+    found = []
+    for source in sources:
+        for entry in source.record.built:
+            twin = seen.setdefault(entry.source_sha256 or entry.id, entry.id)
+            if twin != entry.id:
+                found.append(
+                    f"sessions {twin!r} and {entry.id!r} are one recording; a split may train on one and test "
+                    f"on the other"
+                )
+    return found
 
 
 def _place(file: Path, to: Path, *, copy: bool) -> bool:

@@ -16,7 +16,7 @@ from ..clips import sha256_of_file
 from ..jobs import SessionJob, SessionTask, prepare_job
 from ..record import SessionRecord
 from ..session_file import build_session
-from ..survey import PARTIAL
+from ..sessions_given import PARTIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +62,28 @@ def attempt(task: SessionTask, advanced: Advanced) -> Result:
     """
     folder = task.folder / f"{task.id}{PARTIAL}{uuid.uuid4().hex[:12]}"
     keep = False
+
+    def tell(n_done: int, n_frames: int) -> None:
+        try:
+            advanced(n_done, n_frames)
+        except Exception as error:
+            raise _Deaf(error) from error
+
     try:
         job = prepare_job(task, out=folder / task.file)
-        advanced(0, job.n_frames)
+        tell(0, job.n_frames)
         kept = _still_good(task, job)
         if kept is not None:
             keep = True
             return kept
         folder.mkdir()
-        record = build_session(job, _Counter(advanced, job.n_frames))
+        record = build_session(job, _Counter(tell, job.n_frames))
         with job.out.open("r+b") as written:
             os.fsync(written.fileno())
         keep = True
-        return Built(record.model_copy(update={"key": job.key}), job.out)
+        return Built(record, job.out)
+    except _Deaf as deaf:
+        raise deaf.error from None
     except MavferError as error:
         return Failure(error)
     except OSError as error:
@@ -90,6 +99,14 @@ def attempt(task: SessionTask, advanced: Advanced) -> Result:
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Deaf(BaseException):
+    """Whoever is told of the frames has raised `error`; no fault of the session's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class _Counter:

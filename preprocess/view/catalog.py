@@ -11,7 +11,16 @@ from typing import Any
 
 from ...errors import DatasetError
 from ..clips import DatasetSession
-from ..record import RECORD_NAME, DatasetRecord, Reason, SessionRecord, Split, SplitScheme, read_record
+from ..record import (
+    DEFAULT_SPLIT,
+    RECORD_NAME,
+    DatasetRecord,
+    Reason,
+    SessionRecord,
+    Split,
+    SplitScheme,
+    read_record,
+)
 
 IN_TIME = "in time"
 """The split of a session whose frames are shared out among the splits."""
@@ -66,10 +75,10 @@ class Catalog:
         )
 
     def ranges(self, number: int) -> tuple[tuple[int, int], ...]:
-        """Return the rows (first, stop) that clips do not reach beyond: the parts where split in time."""
+        """Return the rows (first, stop) that clips do not reach beyond: the parts of a default split in time."""
         entry = self.record.sessions[number]
         for scheme in self.record.splits:
-            if scheme.by == "time" and entry.id in scheme.parts:
+            if scheme.name == DEFAULT_SPLIT and scheme.by == "time" and entry.id in scheme.parts:
                 return tuple((part.start, part.stop) for part in scheme.parts[entry.id])
         return ((0, entry.n_frames),)
 

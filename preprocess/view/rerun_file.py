@@ -108,7 +108,7 @@ def show_rrd(catalog: Catalog, number: int, *, on_progress: Callable[[int, int],
         As `write_rrd`, or the viewer cannot run here.
     """
     with tempfile.TemporaryDirectory(prefix="mavfer-view-") as folder:
-        path = Path(folder) / f"{catalog.record.sessions[number].id}.rrd"
+        path = Path(folder) / "session.rrd"  # an id may be no file name
         write_rrd(path, catalog, number, on_progress=on_progress)
         code = subprocess.run(
             [sys.executable, "-m", "rerun_cli", str(path)],

@@ -134,3 +134,9 @@ def test_traces_that_do_not_belong_together_are_refused() -> None:
     arousal = Trace("s", "r2", "arousal", TIME_S, 0 * TIME_S)
     with pytest.raises(TraceError, match="one dimension, found arousal, valence"):
         gold_standard([one, arousal], TIME_S)
+
+
+def test_the_ratings_at_the_ends_of_a_gap_are_known_though_a_lag_is_no_round_number_of_bits() -> None:
+    gap = trace(np.array([0.1, 0.2, 0.3, 10.3, 10.4]), np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+    found = resample(gap, np.array([0.0, 0.1, 0.2, 0.3, 10.1, 10.2, 10.3]), lag_s=0.1)
+    np.testing.assert_allclose(found, [1, 2, 3, np.nan, np.nan, 4, 5], atol=1e-9)

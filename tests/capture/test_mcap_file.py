@@ -1,7 +1,11 @@
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from mcap.reader import make_reader
 
+from mavfer.capture import mcap_reader
 from mavfer.capture.mcap_file import PREAMBLE, Channel, McapWriter
 from mavfer.capture.mcap_reader import McapReader, map_file, salvage
 from mavfer.errors import SessionError
@@ -141,3 +145,26 @@ def test_a_stamp_that_the_format_cannot_hold_is_refused(tmp_path, stamp):
 def test_an_existing_file_is_never_written_over(file):
     with pytest.raises(FileExistsError):
         McapWriter(file)
+
+
+def _mapped_kb():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssFile"))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells what is mapped")
+def test_reading_a_file_from_end_to_end_does_not_fill_the_memory_with_it(tmp_path, monkeypatch):
+    """A worker of a cluster is ended for memory that is the file's; the limit is lowered to keep this short."""
+    monkeypatch.setattr(mcap_reader, "MOST_MAPPED_BYTES", 1 << 22)
+    writer = McapWriter(tmp_path / "a.mcap")
+    for i in range(64):
+        writer.append(PLAIN, bytes(1 << 20), log_ns=i, publish_ns=i, sequence=i)
+    writer.finish()
+    writer.close()
+    reader = McapReader(tmp_path / "a.mcap")
+    before_kb = _mapped_kb()
+    most_kb = 0
+    for row in reader.rows:
+        assert len(reader.payload(row)) == 1 << 20
+        most_kb = max(most_kb, _mapped_kb() - before_kb)
+    assert most_kb < 16_000

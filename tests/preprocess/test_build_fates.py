@@ -20,7 +20,7 @@ from mavfer.preprocess.build import build_dataset
 from mavfer.preprocess.build_report import BuildReport
 from mavfer.preprocess.clips import open_dataset
 from mavfer.preprocess.record import ClipConfig, SplitConfig
-from mavfer.preprocess.survey import survey
+from mavfer.preprocess.sessions_given import sessions_given
 
 Write = Callable[..., Path]
 ALL_TRAIN = SplitConfig(n_test_subjects=0, n_validation_subjects=0)
@@ -104,7 +104,7 @@ def test_a_folder_of_sessions_is_its_sessions_and_one_named_twice_is_one(tmp_pat
     for name in "ba":
         copy_of(film, tmp_path / "all" / name)
     (tmp_path / "all" / ".hidden.partial").mkdir()
-    found = survey([tmp_path / "all", tmp_path / "all" / "b", tmp_path / "all" / ".." / "all" / "a"])
+    found = sessions_given([tmp_path / "all", tmp_path / "all" / "b", tmp_path / "all" / ".." / "all" / "a"])
     assert [one.id for one in found] == ["a", "b"]
     assert not any(one.error for one in found)
 
@@ -130,7 +130,8 @@ def test_a_trace_far_longer_than_the_session_fails_that_session_alone(tmp_path: 
     for name, end_s in (("film", 300.0), ("other", 2.0)):
         write_trace(tmp_path / "t", Trace(name, "A", "valence", np.array([0, end_s]), np.zeros(2)))
     report = build([film, other], tmp_path / "d", traces=tmp_path / "t")
-    assert "goes on to 300.0 s, another session's it seems" in fate(report, "film")
+    assert "found ratings until 300.0 s in film.A.valence.csv; is it another session's?" in fate(report, "film")
+    assert str(film) in fate(report, "film")
     assert [entry.id for entry in report.built] == ["other"]
 
 

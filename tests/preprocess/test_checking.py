@@ -144,3 +144,14 @@ def test_missing_and_stray_files_are_named(tmp_path: Path, write_dataset: Write)
     assert "session 'a': wanted 'a.h5', found no such file" in found
     assert "'c.h5' belongs to no session of the record" in found
     assert "session 'b': its file cannot be opened" in found
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file whose disk refuses to read")
+def test_a_file_that_the_disk_refuses_to_read_has_a_line_and_does_not_end_the_check(
+    tmp_path: Path, write_dataset: Write
+):
+    folder = write_dataset(tmp_path / "d", {"a": "S01", "b": "S02"})
+    (folder / "a.h5").unlink()
+    (folder / "a.h5").symlink_to("/proc/self/mem")
+    (problem,) = check_dataset(folder).problems
+    assert problem.startswith("session 'a': its file cannot be opened ([Errno 5]")

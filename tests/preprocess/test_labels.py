@@ -1,5 +1,7 @@
 """Laws of labels: read where the rater's clock has got to, in [-1, 1], NaN where nobody rated."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -155,22 +157,23 @@ def test_one_dimension_alone_may_be_another_raters() -> None:
 
 
 def test_a_trace_of_another_session_is_refused() -> None:
-    check_lengths(both(wave(), until_s=26.9), duration_s=20, lag_s=2)
+    film = {"duration_s": 20.0, "path": Path("session")}
+    check_lengths(both(wave(), until_s=31.9), lag_s=2, **film)
     with pytest.raises(
-        TraceError, match=r"of 20\.0 s, found ratings until 27\.1 s in 's\.A\.valence'; is it"
+        TraceError, match=r"of 20\.0 s, found ratings until 32\.1 s in s\.A\.valence\.csv; is it .*session$"
     ):
-        check_lengths(both(wave(), until_s=27.1), duration_s=20, lag_s=2)
+        check_lengths(both(wave(), until_s=32.1), lag_s=2, **film)
     with pytest.raises(TraceError, match="are its times milliseconds"):
-        check_lengths(both(wave(), until_s=20_000), duration_s=20, lag_s=0)
+        check_lengths(both(wave(), until_s=20_000), lag_s=0, **film)
     late = Trace("s", "A", "valence", np.array([23.0, 24.0]), np.zeros(2))
     with pytest.raises(TraceError, match=r"first rating at 23\.0 s; do its times count from"):
-        check_lengths([late], duration_s=20, lag_s=1)
+        check_lengths([late], lag_s=1, **film)
 
 
 def test_what_a_tool_pads_with_nothing_is_no_length() -> None:
     padded = np.r_[wave(), np.full(1000, np.nan)]
-    check_lengths(both(padded, until_s=120.0), duration_s=20, lag_s=0)
-    check_lengths(both(np.full(9, np.nan)), duration_s=1, lag_s=0)
+    check_lengths(both(padded, until_s=120.0), duration_s=20, lag_s=0, path=Path("session"))
+    check_lengths(both(np.full(9, np.nan)), duration_s=1, lag_s=0, path=Path("session"))
 
 
 SAMPLES = st.lists(st.one_of(st.none(), st.integers(-10, 10)), min_size=1, max_size=30)

@@ -74,3 +74,11 @@ def test_a_record_is_not_overwritten_unless_asked(tmp_path: Path):
 def test_an_unknown_split_is_named_with_those_there_are():
     with pytest.raises(DatasetError, match="wanted a split 'paper', the dataset has default, loso, in-time"):
         read_record(GOLDEN / "dataset-v2").scheme("paper")
+
+
+def test_an_error_that_names_a_path_of_bytes_that_are_no_text_can_be_recorded(tmp_path: Path):
+    record = read_record(GOLDEN / "dataset-v2")
+    path = b"/takes/caf\xe9".decode("utf-8", "surrogateescape")
+    failed = record.failed[0].model_copy(update={"error": f"wanted a session, found none: {path}"})
+    write_record(tmp_path, record.model_copy(update={"sessions": (*record.built, failed)}))
+    assert read_record(tmp_path).failed[0].error == "wanted a session, found none: /takes/caf?"

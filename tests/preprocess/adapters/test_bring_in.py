@@ -146,3 +146,33 @@ def test_ratings_of_another_length_than_the_film_are_remarked_on(
     (fate,) = import_recordings(layout, sessions=tmp_path / "s", traces=tmp_path / "t")
     assert fate.state == "imported"
     assert said in fate.remark
+
+
+def test_ratings_of_a_film_whose_name_begins_alike_are_left_alone(
+    tmp_path: Path, corpora: SimpleNamespace
+) -> None:
+    folder = corpora.video_csv(tmp_path / "v", ["anna", "anna.left"])
+    where = {"sessions": tmp_path / "s", "traces": tmp_path / "t"}
+    import_recordings(find_video_csv(folder, columns=Columns()), **where)
+    assert states(import_recordings(find_video_csv(folder, columns=Columns()), **where)) == [
+        "there already",
+        "there already",
+    ]
+    (folder / "anna.left.mp4").unlink()
+    (folder / "anna.left.csv").unlink()
+    import_recordings(find_video_csv(folder, columns=Columns()), **where, overwrite=True)
+    assert len(read_traces(tmp_path / "t", "anna.left")) == 2
+
+
+def test_older_ratings_stand_where_the_film_that_replaces_them_fails(
+    tmp_path: Path, corpora: SimpleNamespace
+) -> None:
+    folder = corpora.video_csv(tmp_path / "v", ["anna"])
+    where = {"sessions": tmp_path / "s", "traces": tmp_path / "t"}
+    import_recordings(find_video_csv(folder, columns=Columns()), **where)
+    (folder / "anna.csv").rename(folder / "anna.B.csv")
+    (folder / "anna.mp4").write_bytes(b"torn")
+    before = snapshot(tmp_path / "t")
+    (fate,) = import_recordings(find_video_csv(folder, columns=Columns()), **where, overwrite=True)
+    assert fate.state == "failed"
+    assert snapshot(tmp_path / "t") == before

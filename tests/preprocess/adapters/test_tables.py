@@ -72,3 +72,12 @@ def test_bytes_that_are_no_text_are_refused_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(no.value)
     with pytest.raises(TraceError, match="could not read them"):
         read_table(tmp_path / "nothing.csv")
+
+
+@pytest.mark.parametrize("content", ["x" * 200_000 + ",b\n0,1\n", "time,b\n0," + "1" * 200_000 + "\n"])
+def test_a_cell_that_no_table_has_is_one_line(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    with pytest.raises(TraceError, match=r"^wanted a table of ratings, found something else .*a\.csv$"):
+        read_table(path)
+    assert head_of(path) in ((), ("time", "b"))

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mavfer.__main__ import main
+from mavfer.preprocess.record import SplitScheme
 
 GOLDEN = Path(__file__).parent.with_name("golden")
 Write = Callable[..., Path]
@@ -103,3 +105,19 @@ def test_a_folder_of_a_fold_is_exported_as_its_fold_says(run: Callable, tmp_path
     code, _, err = run("export", golden, tmp_path / "g", "--to", "frames", "--split", "loso")
     assert code == 1
     assert "wanted a fold of 0 to 2" in err
+
+
+def test_info_shows_a_dash_for_the_labels_of_a_part_that_has_none(
+    run: Callable, tmp_path: Path, write_dataset: Write
+):
+    def unrated(name: str, columns: dict) -> None:
+        if name == "b":
+            columns["valence"][:] = np.nan
+
+    splits = [SplitScheme(by="subject", subjects={"S01": "train", "S02": "test"})]
+    folder = write_dataset(tmp_path / "d", {"a": "S01", "b": "S02"}, change=unrated, splits=splits)
+    code, out, _ = run("info", folder)
+    (line,) = [line for line in out.splitlines() if line.startswith("test ")]
+    assert code == 0
+    assert "nan" not in out
+    assert line.split()[4] == "-"

@@ -10,7 +10,7 @@ from mavfer.errors import DatasetError, OutputError, UsageError
 from mavfer.preprocess.checking import check_dataset
 from mavfer.preprocess.clips import open_dataset
 from mavfer.preprocess.exchange.merge import merge_datasets
-from mavfer.preprocess.record import ClipConfig, Compression, Part, SplitScheme, read_record
+from mavfer.preprocess.record import ClipConfig, Compression, Part, SplitScheme, read_record, write_record
 
 GOLDEN = Path(__file__).parent.with_name("golden")
 Write = Callable[..., Path]
@@ -146,3 +146,16 @@ def test_datasets_of_both_schemas_merge_where_they_are_made_alike(tmp_path: Path
     sessions = {session.session_id: session for session in open_dataset(tmp_path / "m").sessions}
     assert len(sessions["take"].read_ticks("row")) == 50
     assert len(sessions["n"].read_ticks("row")) == 80
+
+
+def test_one_recording_under_two_names_is_said(tmp_path: Path, two: tuple[Path, Path]):
+    for path in two:
+        record = read_record(path)
+        entries = [entry.model_copy(update={"source_sha256": f"of {entry.id}"}) for entry in record.sessions]
+        write_record(path, record.model_copy(update={"sessions": tuple(entries)}), overwrite=True)
+    report = merge_datasets((two[1], two[1]), out=tmp_path / "m", prefixes=("x", "y"))
+    assert report.remarks == (
+        "sessions 'x-c' and 'y-c' are one recording; a split may train on one and test on the other",
+    )
+    report = merge_datasets(two, out=tmp_path / "n", prefixes=("x", "y"))
+    assert not [line for line in report.remarks if "one recording" in line]

@@ -203,3 +203,10 @@ def test_a_split_that_does_not_know_a_session_is_named_and_hides_no_other(datase
     assert result.exit_code == 1
     assert "split 'paper' does not know 'S03'" in result.stderr
     assert "default: by subject" in result.stdout
+
+
+def test_of_two_folds_none_is_said_to_validate(dataset: Path) -> None:
+    result = split(dataset, "--folds", "2")
+    assert "kfold2: 2 folds of subjects; where one is tested, the other trains" in result.stdout
+    assert "with 2 folds none is left to validate on" in result.stderr
+    assert not open_dataset(dataset, split_name="kfold2", fold=0).split("validation")

@@ -8,8 +8,9 @@ import pytest
 
 from mavfer.capture.streams import Stream
 from mavfer.errors import OutputError
+from mavfer.preprocess.record import read_record, write_record
 from mavfer.preprocess.view.catalog import open_catalog
-from mavfer.preprocess.view.rerun_file import write_rrd
+from mavfer.preprocess.view.rerun_file import show_rrd, write_rrd
 from mavfer.preprocess.view.rows import crop_landmarks
 
 pytest.importorskip("rerun")
@@ -127,3 +128,13 @@ def test_without_rerun_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "rerun.blueprint", None)
     with pytest.raises(OutputError, match=r"pip install 'mavfer\[view\]'"):
         require_rerun()
+
+
+def test_a_session_id_that_leads_elsewhere_gets_no_file_there(make_dataset, tmp_path, monkeypatch):
+    path = make_dataset(tmp_path / "clips", streams=(Stream.COLOR,))
+    record = read_record(path)
+    elsewhere = record.sessions[0].model_copy(update={"id": str(tmp_path / "elsewhere")})
+    write_record(path, record.model_copy(update={"sessions": (elsewhere,)}), overwrite=True)
+    monkeypatch.setattr(sys, "executable", "/bin/true")  # in the place of Rerun's viewer
+    show_rrd(open_catalog(path), 0, on_progress=lambda *_: None)
+    assert [file.name for file in tmp_path.iterdir()] == ["clips"]

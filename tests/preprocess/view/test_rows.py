@@ -84,3 +84,13 @@ def test_a_file_name_that_leads_out_of_the_dataset_is_not_followed(make_dataset,
     write_record(path, record.model_copy(update={"sessions": (first,)}), overwrite=True)
     with pytest.raises(DatasetError, match="found none"):
         open_catalog(path).session(0)
+
+
+def test_a_split_in_time_that_is_not_the_default_parts_no_clips(make_dataset, tmp_path):
+    path = make_dataset(tmp_path / "clips")
+    record = open_catalog(path).record
+    parts = (Part(split="train", start=0, stop=40), Part(split="test", start=40, stop=72))
+    scheme = SplitScheme(name="in-time", by="time", parts={entry.id: parts for entry in record.built})
+    write_record(path, record.model_copy(update={"splits": (*record.splits, scheme)}), overwrite=True)
+    catalog = open_catalog(path)
+    assert read_facts(catalog.session(0), catalog.ranges(0)).clips == (0, 26, 42)

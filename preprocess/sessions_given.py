@@ -19,7 +19,7 @@ PARTIAL = ".partial-"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class GivenSession:
     """One session that was asked for.
 
     Attributes
@@ -41,7 +41,7 @@ class Found:
         return self.record.subject if self.record else ""
 
 
-def survey(paths: Sequence[Path]) -> list[Found]:
+def sessions_given(paths: Sequence[Path]) -> list[GivenSession]:
     """Return every session at `paths`, each a session or a folder of sessions, in the order given.
 
     One that is named twice counts once; of two that have one id, neither can be built.
@@ -80,30 +80,30 @@ def _sessions_in(path: Path) -> list[Path]:
     return [one for one in inside if not one.name.startswith(".")] or [path]
 
 
-def _look(path: Path) -> Found:
+def _look(path: Path) -> GivenSession:
     name = path.resolve().name
     try:
         record = read_record(path)
     except MavferError as error:
-        return Found(path, name, None, error)
+        return GivenSession(path, name, None, error)
     except OSError as error:
         reason = f"wanted a readable session, found {error.strerror}: {path}"
-        return Found(path, name, None, SessionError(reason))
+        return GivenSession(path, name, None, SessionError(reason))
     if Path(record.id).name != record.id or record.id in (".", "..") or PARTIAL in record.id:
         error = SessionError(
             f"wanted a session whose id can name a file, found {record.id!r}; mend session.toml: {path}"
         )
-        return Found(path, record.id, record, error)
+        return GivenSession(path, record.id, record, error)
     streams = {stream for recorder in record.recorders.values() for stream in recorder.streams}
     if Stream.COLOR not in streams:
         error = SessionError(
             f"wanted a color stream to find the face in, found {', '.join(sorted(streams))}: {path}"
         )
-        return Found(path, record.id, record, error)
-    return Found(path, record.id, record)
+        return GivenSession(path, record.id, record, error)
+    return GivenSession(path, record.id, record)
 
 
-def _alone(one: Found, found: Sequence[Found]) -> Found:
+def _alone(one: GivenSession, found: Sequence[GivenSession]) -> GivenSession:
     """Return a session as it is, or failed where another has its id."""
     twins = [other for other in found if other is not one and other.record and other.id == one.id]
     if not twins or one.record is None:
@@ -112,4 +112,4 @@ def _alone(one: Found, found: Sequence[Found]) -> Found:
         f"wanted sessions with different names, found {one.id!r} twice; the other is {twins[0].path}; leave "
         f"one out, or give one another id in its session.toml: {one.path}"
     )
-    return Found(one.path, one.id, one.record, error)
+    return GivenSession(one.path, one.id, one.record, error)
