@@ -21,10 +21,10 @@ from .ratings import Rated, read_ratings
 from .record import REPORT_NAME, ClipConfig, DatasetRecord, SplitConfig, SplitScheme, write_record
 from .scheduling.processes import build_here, build_in_processes
 from .scheduling.watch import Watch, Watches
+from .sessions_given import GivenSession, sessions_given
 from .splits.draw import draw_scheme
 from .splits.people import SessionInSplit
 from .splits.summary import sessions_in_split
-from .sessions_given import GivenSession, sessions_given
 from .tasks import read_calibrations, sha256_of_detector, task_of
 from .workplace import Workplace
 

@@ -93,7 +93,7 @@ def verify_dataset(path: Path) -> Dataset:
 def _record_problems(record: DatasetRecord) -> Iterator[str]:
     """Yield what the record says that cannot be so."""
     names: dict[str, list[str]] = {
-        "session": [entry.id for entry in record.sessions],
+        "session": [entry.id for entry in record.built],
         "file": [entry.file or "" for entry in record.built],
         "split": [scheme.name for scheme in record.splits],
     }

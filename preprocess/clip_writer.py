@@ -18,7 +18,7 @@ from .columns import TICKS, Column, column_layout, tick_layout
 from .compression import PAGE_BYTES, ChunkedPixels, create_pixels
 from .record import SCHEMA_VERSION, Compression
 
-FRAMES_PER_CHUNK = 16  # the paper's clip (section V-A): one clip is one or two chunks
+FRAMES_PER_CHUNK = 16  # the paper's clip (section V-A): one clip is one or two chunks, where compressed
 
 
 class SessionWriter:
@@ -106,6 +106,8 @@ class SessionWriter:
         """Write what each rater said, (K, n_frames) in [-1, 1], NaN where nothing."""
         column = self._file.create_dataset(f"raters_{dimension}", data=values.astype(np.float32))
         column.attrs["raters"] = list(raters)
+        column.attrs["unit"] = ""
+        column.attrs["meaning"] = "each rater's own, in [-1, 1]; NaN where unknown"
 
     def write_ticks(self, columns: Mapping[str, NDArray]) -> None:
         """Write what became of every tick: the columns of `columns.tick_layout`, each (T,)."""

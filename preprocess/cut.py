@@ -154,7 +154,7 @@ class RowCutter:
         """
         reasons = {stream: lacking.get(stream, Reason.NOT_RECORDED) for stream in self.streams}
         if landmarks_px is None:
-            hidden = self._hidden(pictures, time_s)
+            hidden = Stream.COLOR in pictures and self._hidden(pictures, time_s)  # else nobody has looked
             reasons |= dict.fromkeys(pictures, Reason.OCCLUDED if hidden else Reason.NO_FACE)
         else:
             reasons |= self._cut_face(row, pictures, landmarks_px, time_s=time_s, filled=filled)

@@ -115,9 +115,7 @@ def prepare_job(task: SessionTask, *, out: Path | None = None) -> SessionJob:
         _require_calibrated(session, task.calibration, task.calibration_path)
     time_s = synchronize(session).time_s
     tick, _ = clip_grid(time_s, fps=task.config.fps, path=task.path)
-    check_lengths(
-        task.traces, duration_s=float(time_s[-1]), lag_s=task.config.rater_lag_s, path=task.path
-    )
+    check_lengths(task.traces, duration_s=float(time_s[-1]), lag_s=task.config.rater_lag_s, path=task.path)
     calibration_sha256 = task.calibration_sha256 if calibrated else None
     return SessionJob(
         path=task.path,

@@ -23,7 +23,7 @@ MEMORY_S = 2.0  # the subject's distance and size are medians over so long
 FIT_LIMITS_MM = (80.0, 60.0, 45.0, 45.0)
 MIN_FACE_SHARE = 0.2  # of the readings must lie on the plane
 RIDGE = 1e-6 * np.eye(3)
-LOST_S = 5.0  # a lost face is looked for at its last place for so long
+LOST_S = 5.0  # a lost face is looked for at its last place, and its distance remembered, for so long
 LOST_SHARE = 0.3  # of that place, that must be nearer
 STEP_SHARE = 1 / 32  # of the crop: readings are looked at so far apart
 FACE_X, FACE_Y, HALF_X, HALF_Y = 0.5, 0.53, 0.24, 0.3  # the inner face, an ellipse, shares of the crop
@@ -102,6 +102,8 @@ class FaceWatch:
         if not np.isfinite(distance_mm):
             return False
         covered = near_share > COVERED_SHARE
+        if t_s - self._last_t_s > LOST_S:
+            self._recent.clear()  # a subject who turned and moved: what covers a whole face hides it, too
         known_mm = self.eye_distance_mm
         if known_mm is not None:
             by_size_mm = distance_mm * known_mm / eye_distance_mm  # where its size says the face is

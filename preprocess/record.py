@@ -5,7 +5,7 @@ record_v1.py brings records of schema 1 up to this one.
 
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import tomlkit
 from pydantic import Field, model_validator
@@ -109,6 +109,12 @@ class Part(StrictModel):
     start: int = Field(ge=0)
     stop: int = Field(ge=0)
 
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.stop < self.start:
+            raise ValueError(f"wanted a range of frames, found {self.start} to {self.stop}")
+        return self
+
 
 class SplitScheme(StrictModel):
     """One way to divide the dataset: by subject, in folds of subjects, or in time within one subject.
@@ -170,14 +176,14 @@ class SessionRecord(StrictModel):
     traces_sha256: str | None = None
     calibration_sha256: str | None = None
     rig: str = ""
-    n_ticks: int = 0
-    n_frames: int = 0
-    fps: float = 0.0
+    n_ticks: int = Field(default=0, ge=0)
+    n_frames: int = Field(default=0, ge=0)
+    fps: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     streams: tuple[Stream, ...] = ()
     raters: tuple[str, ...] = ()
     labelled: dict[str, int] = Field(default_factory=dict)
-    aligned_share: float = 0.0
-    region_share: float = 0.0
+    aligned_share: float = Field(default=0.0, ge=0, le=1)
+    region_share: float = Field(default=0.0, ge=0, le=1)
     reasons: dict[str, dict[str, int]] = Field(default_factory=dict)
     ticks: dict[str, dict[str, int]] = Field(default_factory=dict)
     stored: dict[str, int] = Field(default_factory=dict)

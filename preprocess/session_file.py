@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..capture.session import Session, open_session
 from ..capture.streams import Stream
 from ..capture.synchronize import synchronize
-from ..errors import FaceError
+from ..errors import FaceError, SessionError
 from .clip_grid import clip_grid, frame_rate
 from .clip_writer import SessionWriter
 from .clips import sha256_of_file
@@ -21,13 +21,16 @@ from .faces.track import LandmarkTrack
 from .jobs import SessionJob, sha256_of_session, sha256_of_traces
 from .labels import labels_at
 from .moments import MomentReader, usable_at_ticks
-from .record import VALID, SessionRecord, Smoothing
+from .record import VALID, Reason, SessionRecord, Smoothing
 from .rows import RowMaker
 from .self_check import check_geometry, remarks_on_rows
 from .subject import choose_subject
 from .tick_account import account_for
 
 KEPT = ("found",)  # beside the reasons: columns that the record is made from, kept for the whole session
+NO_PICTURE = tuple(
+    reason.name.lower() for reason in (Reason.NOT_RECORDED, Reason.DAMAGED, Reason.UNSYNCHRONISED)
+)
 
 
 def build_session(job: SessionJob, on_frames: Callable[[int], None]) -> SessionRecord:
@@ -40,6 +43,8 @@ def build_session(job: SessionJob, on_frames: Callable[[int], None]) -> SessionR
     ------
     FaceError
         No frame of the session shows a face.
+    SessionError
+        Not one color picture can be used.
     DatasetError
         Ticks, rows and frames do not add up.
     """
@@ -49,7 +54,7 @@ def build_session(job: SessionJob, on_frames: Callable[[int], None]) -> SessionR
     tick, time_s = clip_grid(synchronized.time_s, fps=config.fps, path=job.path)
     usable = usable_at_ticks(session, synchronized, max_skew_ms=config.max_skew_ms)
     reader = MomentReader(session, synchronized, tick=tick, time_s=time_s, usable=usable)
-    fps = config.fps or frame_rate(time_s, config.fps)
+    fps = config.fps or frame_rate(time_s, session.record.plan.fps or 1.0)
     smoothed = config.smoothing is not Smoothing.NONE
     detector = detector_named(job.yunet)
     cutter = RowCutter(
@@ -95,7 +100,7 @@ def build_session(job: SessionJob, on_frames: Callable[[int], None]) -> SessionR
         writer.write_ticks(account.columns)
         for dimension, values in labels.per_rater.items():
             writer.write_raters(dimension, labels.raters[dimension], values)
-    _require_a_face(known["found"], job)
+    _require_a_face(known["found"], account.rows[Stream.COLOR.value], job)
     aligned = np.isin(known[f"reason_{Stream.COLOR}"], VALID)
     geometry, geometry_reason = check_geometry(session, job.calibration, n_moments=config.verify_moments)
     remarks = remarks_on_rows(
@@ -136,9 +141,19 @@ def _reason_columns(session: Session) -> tuple[str, ...]:
     return tuple(f"reason_{stream}" for stream in session.streams)
 
 
-def _require_a_face(found: NDArray[np.uint8], job: SessionJob) -> None:
-    if not np.any(found):
-        raise FaceError(
-            f"wanted a face, found none in {len(found)} frames; it must look at the camera and be at least "
-            f"40 pixels wide in a small video, 80 in one of 1080 lines: {job.path}"
+def _require_a_face(found: NDArray[np.uint8], color: Mapping[str, int], job: SessionJob) -> None:
+    """Raise where nothing can be aligned; `color` counts the rows of color by reason."""
+    if np.any(found):
+        return
+    unseen = {name: n for name, n in color.items() if name in NO_PICTURE}
+    if sum(unseen.values()) == len(found):
+        how = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in unseen.items())
+        raise SessionError(
+            f"wanted color pictures to find the face in, found none in {len(found)} frames ({how}); `mavfer "
+            f"check-session` says more: {job.path}"
         )
+    more = f" ({sum(unseen.values())} of them without a usable color picture)" if unseen else ""
+    raise FaceError(
+        f"wanted a face, found none in {len(found)} frames{more}; it must look at the camera and be at least "
+        f"40 pixels wide in a small video, 80 in one of 1080 lines: {job.path}"
+    )

@@ -61,7 +61,7 @@ def _cells(entry: SessionRecord, record: DatasetRecord) -> dict[str, str]:
         "session": entry.id,
         "subject": entry.subject or "-",
         "fate": entry.fate,
-        "split": split if built else "failed",
+        "split": split if built else "-",
         "frames": str(entry.n_frames) if built else "-",
         "aligned": f"{entry.aligned_share:.1%}" if built else "-",
         **shares,

@@ -70,7 +70,9 @@ def merge(
     out: Annotated[Path, typer.Option(help="The merged dataset: a folder that does not exist yet.")],
     prefix: Annotated[
         list[str] | None,
-        typer.Option(help="Goes before the ids of sessions and subjects; once per dataset, in their order."),
+        typer.Option(
+            help="Goes with a dash before ids of sessions and subjects; once per dataset, in order."
+        ),
     ] = None,
     same_subjects: Annotated[
         bool, typer.Option("--same-subjects", help="A subject's id means one person in all datasets.")

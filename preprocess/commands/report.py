@@ -7,7 +7,7 @@ import typer
 
 
 def report(
-    dataset: Annotated[Path, typer.Argument(help="A dataset (folder).", show_default=False)],
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="The dataset.", show_default=False)],
     out: Annotated[
         Path | None,
         typer.Option(help="The page to write; else report.html in the dataset.", show_default=False),

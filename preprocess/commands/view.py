@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def view(
-    dataset: Annotated[Path, typer.Argument(help="The dataset (folder).", show_default=False)],
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="The dataset.", show_default=False)],
     session: Annotated[
         str | None, typer.Option(metavar="ID", help="The session to show; without it the first.")
     ] = None,

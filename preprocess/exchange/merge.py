@@ -242,8 +242,8 @@ def _twins(sources: Sequence[_Source]) -> list[str]:
             twin = seen.setdefault(entry.source_sha256 or entry.id, entry.id)
             if twin != entry.id:
                 found.append(
-                    f"sessions {twin!r} and {entry.id!r} are one recording; a split may train on one and test "
-                    f"on the other"
+                    f"sessions {twin!r} and {entry.id!r} are one recording; a split may train on one and "
+                    f"test on the other"
                 )
     return found
 

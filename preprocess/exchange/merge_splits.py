@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import DatasetError
 from ..record import DEFAULT_SPLIT, DatasetRecord, SessionRecord, SplitConfig, SplitScheme
-from ..splits.draw import draw_folds, draw_scheme
+from ..splits.draw import draw_folds, draw_scheme, scheme_in_time
 from ..splits.people import SessionInSplit
 from ..splits.summary import sessions_in_split
 
@@ -50,6 +50,8 @@ def merged_splits(
 
 
 def _drawn(like: SplitScheme, sessions: Sequence[SessionInSplit], name: str) -> SplitScheme:
+    if like.by == "time" and name != DEFAULT_SPLIT:  # asked for by name, so it stays what it is
+        return scheme_in_time(sessions, name=name)
     if like.by == "fold":
         return draw_folds(sessions, like.n_folds, name=name, seed=like.seed)
     return draw_scheme(sessions, SplitConfig(seed=like.seed), name=name)
@@ -65,7 +67,7 @@ def _disagreement(
     if len(kinds) > 1:
         return f"one is by {' and one by '.join(kinds)}"
     people = {entry.subject.casefold() for entry in built}
-    if schemes[0].by == "time" and len(people) > 1:
+    if schemes[0].by == "time" and schemes[0].name == DEFAULT_SPLIT and len(people) > 1:
         return f"it is in time, for one subject, and there are now {len(people)}"
     if len({scheme.n_folds for scheme in schemes}) > 1:
         return f"they have {' and '.join(str(scheme.n_folds) for scheme in schemes)} folds"

@@ -90,16 +90,16 @@ class _Run:
         try:
             while pending:
                 ended = [name for name, (_, future) in pending.items() if future.done()]
-                for name in ended:
-                    task, future = pending.pop(name)
-                    self._watch.ended(task, self._result(future, task))
-                    future.release()
                 with self._lock:
                     news = {name: heard for name, heard in self._heard.items() if heard != told.get(name)}
                 for name, heard in news.items():
                     if name in pending:
                         self._watch.advanced(pending[name][0], *heard)
                 told |= news
+                for name in ended:  # after its last news
+                    task, future = pending.pop(name)
+                    self._watch.ended(task, self._result(future, task))
+                    future.release()
                 if self._n_workers():
                     lonely_since = time.monotonic()
                 elif time.monotonic() - lonely_since > LONELY_S:
@@ -276,7 +276,8 @@ def _build(task: SessionTask, token: str) -> Result:
             told_s = time.monotonic()
             if _read(task.folder / MARK) != token:
                 raise _Unwanted
-            worker.log_event(token, (task.id, n_done, n_frames))
+            with suppress(Exception):  # progress alone; a worker that has lost its scheduler ends anyway
+                worker.log_event(token, (task.id, n_done, n_frames))
 
     with _one_at_a_time:
         cv2.setNumThreads(1)

@@ -75,7 +75,7 @@ class Catalog:
         )
 
     def ranges(self, number: int) -> tuple[tuple[int, int], ...]:
-        """Return the rows (first, stop) that clips do not reach beyond: the parts of a default split in time."""
+        """Return the rows (first, stop) that clips do not cross: the parts of a default split in time."""
         entry = self.record.sessions[number]
         for scheme in self.record.splits:
             if scheme.name == DEFAULT_SPLIT and scheme.by == "time" and entry.id in scheme.parts:

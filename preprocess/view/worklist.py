@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -31,7 +32,7 @@ class Wanted:
     ----------
     order : "time": runs of rows as they come, or the worst by a figure first
     reason : only rows of this reason; None for any
-    stream : whose reason is meant, and who must have the stream; None for color
+    stream : whose reason is meant, and which a session must have; None for any
     scheme, split : only sessions of this split under this scheme; None for all
     subject : only sessions of this subject; None for all
     """
@@ -65,13 +66,13 @@ class Worklist:
         frames: list[dict[str, Any]] = []
         unreadable = []
         for number, entry in enumerate(self._catalog.record.sessions):
-            stream = wanted.stream or Stream.COLOR
+            streams = [stream for stream in entry.streams if wanted.stream in (None, stream)]
             if (
                 entry.fate != "built"
-                or stream not in entry.streams
+                or not streams
                 or (wanted.split is not None and split_of(entry, scheme) != wanted.split)
                 or (wanted.subject is not None and entry.subject != wanted.subject)
-                or (wanted.reason is not None and not _may_have(entry.reasons, stream, wanted.reason))
+                or not _may_have(entry.reasons, streams, wanted.reason)
             ):
                 continue
             try:
@@ -79,7 +80,7 @@ class Worklist:
             except DatasetError as error:
                 unreadable.append({"session": number, "error": str(error)})
                 continue
-            frames += [{"session": number, **frame} for frame in _frames(facts, stream, wanted, entry.fps)]
+            frames += [{"session": number, **frame} for frame in _frames(facts, streams, wanted, entry.fps)]
         most = MAX_FRAMES
         if wanted.order != "time":
             frames.sort(key=lambda frame: frame["value"], reverse=wanted.order != "sharpness")
@@ -90,17 +91,18 @@ class Worklist:
         return read_facts(self._catalog.session(number), self._catalog.ranges(number))
 
 
-def _may_have(reasons: dict[str, dict[str, int]], stream: Stream, reason: Reason) -> bool:
+def _may_have(reasons: dict[str, dict[str, int]], streams: Sequence[Stream], reason: Reason | None) -> bool:
     """Return whether the record allows rows of a reason; True where the record counts nothing."""
-    counts = reasons.get(stream.value)
-    return not counts or counts.get(reason.name.lower(), 0) > 0
+    counted = [reasons.get(stream.value) for stream in streams]
+    return reason is None or any(not counts or counts.get(reason.name.lower(), 0) for counts in counted)
 
 
-def _frames(facts: Facts, stream: Stream, wanted: Wanted, fps: float) -> list[dict[str, Any]]:
-    reasons = facts.columns.get(f"reason_{stream}")
-    mask = np.ones(len(facts.jump), bool)
-    if wanted.reason is not None:
-        mask = np.zeros_like(mask) if reasons is None else reasons == wanted.reason
+def _frames(facts: Facts, streams: Sequence[Stream], wanted: Wanted, fps: float) -> list[dict[str, Any]]:
+    mask = np.full(len(facts.jump), wanted.reason is None)
+    for stream in streams:
+        reasons = facts.columns.get(f"reason_{stream}")
+        if wanted.reason is not None and reasons is not None:
+            mask |= reasons == wanted.reason
     if wanted.order == "time":
         return _runs(mask)
     value = _figure(facts, wanted.order)

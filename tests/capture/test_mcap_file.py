@@ -154,7 +154,7 @@ def _mapped_kb():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells what is mapped")
 def test_reading_a_file_from_end_to_end_does_not_fill_the_memory_with_it(tmp_path, monkeypatch):
-    """A worker of a cluster is ended for memory that is the file's; the limit is lowered to keep this short."""
+    """A worker of a cluster is ended for such memory. The limit is lowered to keep this short."""
     monkeypatch.setattr(mcap_reader, "MOST_MAPPED_BYTES", 1 << 22)
     writer = McapWriter(tmp_path / "a.mcap")
     for i in range(64):

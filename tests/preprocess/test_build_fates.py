@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from mavfer.annotate.trace import Trace, write_trace
 from mavfer.calibrate.calibration import Calibration
 from mavfer.calibrate.calibration_file import write_calibration
+from mavfer.capture.mcap_reader import McapReader
 from mavfer.capture.video import import_video
-from mavfer.errors import CalibrationError, ConfigError, DatasetError, TraceError
+from mavfer.errors import CalibrationError, ConfigError, DatasetError, SessionError, TraceError
 from mavfer.preprocess.build import build_dataset
 from mavfer.preprocess.build_report import BuildReport
+from mavfer.preprocess.checking import check_dataset
 from mavfer.preprocess.clips import open_dataset
 from mavfer.preprocess.record import ClipConfig, SplitConfig
 from mavfer.preprocess.sessions_given import sessions_given
@@ -98,6 +100,22 @@ def test_two_sessions_of_one_id_both_fail_and_name_each_other(tmp_path: Path, fi
     assert f"the other is {twin};" in errors[0]
     assert f"the other is {film};" in errors[1]
     assert [entry.id for entry in report.built] == ["other"]
+    assert not check_dataset(report.path).problems
+
+
+def test_a_session_whose_pictures_are_all_damaged_is_not_said_to_lack_a_face(
+    tmp_path: Path, film: Path
+) -> None:
+    damaged = copy_of(film, tmp_path / "damaged")
+    (pictures,) = damaged.glob("*.mcap")
+    stored = bytearray(pictures.read_bytes())
+    reader = McapReader(pictures)
+    for row in reader.rows:
+        if reader.channels[int(row["channel"])].topic == "color":
+            stored[int(row["end"]) - 100] ^= 255
+    pictures.write_bytes(stored)
+    with pytest.raises(SessionError, match=r"color pictures .* found none in \d+ frames \(\d+ damaged\)"):
+        build([damaged], tmp_path / "d")
 
 
 def test_a_folder_of_sessions_is_its_sessions_and_one_named_twice_is_one(tmp_path: Path, film: Path) -> None:
@@ -130,7 +148,9 @@ def test_a_trace_far_longer_than_the_session_fails_that_session_alone(tmp_path: 
     for name, end_s in (("film", 300.0), ("other", 2.0)):
         write_trace(tmp_path / "t", Trace(name, "A", "valence", np.array([0, end_s]), np.zeros(2)))
     report = build([film, other], tmp_path / "d", traces=tmp_path / "t")
-    assert "found ratings until 300.0 s in film.A.valence.csv; is it another session's?" in fate(report, "film")
+    assert "found ratings until 300.0 s in film.A.valence.csv; is it another session's?" in fate(
+        report, "film"
+    )
     assert str(film) in fate(report, "film")
     assert [entry.id for entry in report.built] == ["other"]
 

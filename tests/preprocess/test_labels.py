@@ -166,7 +166,9 @@ def test_a_trace_of_another_session_is_refused() -> None:
     with pytest.raises(TraceError, match="are its times milliseconds"):
         check_lengths(both(wave(), until_s=20_000), lag_s=0, **film)
     late = Trace("s", "A", "valence", np.array([23.0, 24.0]), np.zeros(2))
-    with pytest.raises(TraceError, match=r"first rating at 23\.0 s; do its times count from"):
+    with pytest.raises(
+        TraceError, match=r"first rating at 23\.0 s in s\.A\.valence\.csv; do its times count from"
+    ):
         check_lengths([late], lag_s=1, **film)
 
 

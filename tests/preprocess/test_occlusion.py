@@ -81,6 +81,18 @@ def test_a_face_whose_size_is_misjudged_is_not_covered() -> None:
     assert not watched().covered(3.0, distance_mm=942.0, near_share=0.0, eye_distance_mm=56.0, learn=True)
 
 
+def test_a_subject_who_turns_leans_forward_and_stays_is_not_covered_for_ever() -> None:
+    """Turned, the face looks smaller, as if it were farther away than depth says."""
+    watch = FaceWatch()
+    for k in range(8):
+        watch.covered(k / 4, distance_mm=1000, near_share=0, eye_distance_mm=63, learn=True)
+    said = [
+        watch.covered(2 + k / 4, distance_mm=930, near_share=0, eye_distance_mm=54, learn=True)
+        for k in range(80)
+    ]
+    assert not any(said[24:])
+
+
 def test_a_lost_face_is_hidden_where_its_place_is_nearer_and_gone_where_it_is_not() -> None:
     watch = watched()
     hand = with_hand(face_depth(), box=(10, 10, 86, 86), nearer_mm=120)

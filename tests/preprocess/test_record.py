@@ -82,3 +82,21 @@ def test_an_error_that_names_a_path_of_bytes_that_are_no_text_can_be_recorded(tm
     failed = record.failed[0].model_copy(update={"error": f"wanted a session, found none: {path}"})
     write_record(tmp_path, record.model_copy(update={"sessions": (*record.built, failed)}))
     assert read_record(tmp_path).failed[0].error == "wanted a session, found none: /takes/caf?"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("stop = 20", "stop = 4", "wanted a range of frames, found 10 to 4"),
+        ("aligned_share = 0.95", "aligned_share = nan", "aligned_share"),
+        ("n_frames = 20", "n_frames = -20", "n_frames"),
+        ("n_frames = 20\nfps = 4.0", "n_frames = 20\nfps = inf", "sessions.*fps"),
+    ],
+)
+def test_numbers_that_no_dataset_has_are_named(tmp_path: Path, old: str, new: str, complaint: str):
+    text = (GOLDEN / "dataset-v2" / "dataset.toml").read_text()
+    assert old in text
+    (tmp_path / "dataset.toml").write_text(text.replace(old, new))
+    with pytest.raises(DatasetError, match=complaint) as caught:
+        read_record(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -255,6 +255,23 @@ def test_a_hand_before_the_face_is_seen_in_every_stream_and_nowhere_else(
     assert not np.any([rows.read(f"reason_{s}")[:15] for s in Stream])
 
 
+def test_a_subject_who_leans_forward_while_color_is_lost_is_not_called_occluded(
+    tmp_path: Path, simulated_session: Path, calibration: Calibration
+) -> None:
+    def change(frame: Frame, tick: int) -> Frame | None:
+        if tick != 12 or frame.stream not in (Stream.COLOR, Stream.DEPTH):
+            return frame
+        if frame.stream is Stream.COLOR:
+            return None
+        nearer = np.where(frame.pixels > 0, frame.pixels - 70, 0).astype(np.uint16)
+        return replace(frame, pixels=nearer, encoded=None)
+
+    rows = built(altered(simulated_session, tmp_path / "lean", change), calibration, tmp_path)[1]
+    assert reasons(rows, Stream.COLOR)[12] is Reason.NOT_RECORDED
+    for stream in (Stream.DEPTH, Stream.INFRARED, Stream.THERMAL):
+        assert reasons(rows, stream)[12] is Reason.NO_FACE
+
+
 def test_a_face_that_is_wholly_hidden_is_occluded_and_one_that_left_is_not(
     tmp_path: Path, simulated_session: Path, calibration: Calibration
 ) -> None:

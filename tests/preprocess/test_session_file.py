@@ -103,6 +103,13 @@ def test_a_film_of_a_few_frames_has_as_many_rows(
     assert record.geometry == "not checked"
 
 
+def test_a_single_frame_can_be_smoothed_and_has_a_rate(
+    tmp_path: Path, write_video: Callable[..., Path], color_frames: NDArray
+) -> None:
+    path = color_session(tmp_path / "f", write_video, [color_frames[0, ::2, ::2]])
+    assert built_of_color(path, smoothing="savitzky-golay").fps > 0
+
+
 def test_a_film_of_an_odd_size_and_one_held_upright_are_built(
     tmp_path: Path, write_video: Callable[..., Path], color_frames: NDArray
 ) -> None:

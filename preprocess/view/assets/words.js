@@ -41,7 +41,7 @@ export const REASON_COLORS = {
 
 export const reasonWords = (name) => REASONS[name] || name.replaceAll("_", " ");
 export const foundWords = (name) => FOUND[name] || name;
-export const percent = (share) => (share === 1 ? "100 %" : `${(Math.floor(share * 1000) / 10).toFixed(1)} %`);
+export const percent = (share) => (share === 1 ? "100 %" : `${Math.min(99.9, Math.round(share * 1000) / 10).toFixed(1)} %`);
 export const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
 export function clock(seconds) {

@@ -113,6 +113,23 @@ def test_splits_in_time_of_two_people_become_a_split_of_people(tmp_path: Path, w
     )
 
 
+def test_a_split_that_is_in_time_by_name_stays_in_time(tmp_path: Path, write_dataset: Write):
+    parts = (Part(split="train", start=0, stop=10), Part(split="test", start=10, stop=40))
+    paths = []
+    for name in ("one", "two", "three"):
+        by_person = SplitScheme(by="subject", subjects={f"S-{name}": "train"})
+        in_time = SplitScheme(name="in-time", by="time", parts={name: parts})
+        splits = (by_person,) if name == "three" else (by_person, in_time)
+        paths.append(write_dataset(tmp_path / name, {name: f"S-{name}"}, splits=splits))
+    report = merge_datasets(paths[:2], out=tmp_path / "m")
+    assert report.record.scheme("in-time").parts == {"one": parts, "two": parts}
+    assert report.remarks == ()
+    report = merge_datasets(paths, out=tmp_path / "n")
+    assert report.remarks == ("split 'in-time' drawn anew: 2 of 3 datasets have it",)
+    assert report.record.scheme("in-time").by == "time"
+    assert check_dataset(tmp_path / "n").problems == ()
+
+
 def test_a_split_that_one_dataset_lacks_is_drawn_anew_or_left_out(tmp_path: Path, write_dataset: Write):
     folds = SplitScheme(name="kfold2", by="fold", folds={"S01": 0, "S02": 1})
     splits = (*by_subject(S01="train", S02="test"), folds)

@@ -33,6 +33,14 @@ def test_a_reason_is_that_of_the_stream_asked_for(worklist):
     assert places(worklist.table(Wanted(reason=Reason.UNSYNCHRONISED, stream=Stream.DEPTH))) == []
 
 
+def test_where_no_stream_is_asked_for_a_reason_is_that_of_any(worklist):
+    assert places(worklist.table(Wanted(reason=Reason.UNSYNCHRONISED))) == [
+        (0, 40, 41),
+        (1, 40, 41),
+        (2, 40, 41),
+    ]
+
+
 @pytest.mark.parametrize(("order", "worst"), [("sharpness", (0, 60)), ("jump", (0, 50)), ("pose", (0, 71))])
 def test_the_worst_frame_comes_first_and_its_neighbors_within_a_second_not_at_all(worklist, order, worst):
     frames = worklist.table(Wanted(order=order, split="train"))["frames"]
