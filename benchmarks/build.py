@@ -32,8 +32,8 @@ from mavfer.capture.simulated.scene import SceneSettings
 from mavfer.capture.streams import Stream
 from mavfer.errors import MavferError
 from mavfer.preprocess.build import build_dataset
-from mavfer.preprocess.cut import RowCutter
-from mavfer.preprocess.record import Align, ClipConfig, SplitConfig
+from mavfer.preprocess.dataset.record import Align, ClipConfig, SplitConfig
+from mavfer.preprocess.rows.cut import RowCutter
 
 TABLE = {
     "compute_fps": "rows/s on one core: detect, landmarks, align, cut, all streams (wanted: at least 80)",

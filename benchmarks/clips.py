@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mavfer.capture.streams import Stream
-from mavfer.preprocess.clip_writer import SessionWriter
-from mavfer.preprocess.clips import DatasetSession
-from mavfer.preprocess.columns import column_layout
-from mavfer.preprocess.record import Compression
+from mavfer.preprocess.dataset.clip_writer import SessionWriter
+from mavfer.preprocess.dataset.clips import DatasetSession
+from mavfer.preprocess.dataset.columns import column_layout
+from mavfer.preprocess.dataset.record import Compression
 
 STREAMS = (Stream.COLOR, Stream.DEPTH, Stream.INFRARED, Stream.THERMAL)
 SIZE_PX = 96
@@ -61,8 +61,8 @@ def rendered_rows(work: Path) -> Columns:
     from mavfer.capture.simulated.rig import simulated_rig
     from mavfer.capture.simulated.scene import SceneSettings
     from mavfer.preprocess.build import build_dataset
-    from mavfer.preprocess.clips import open_dataset
-    from mavfer.preprocess.record import ClipConfig
+    from mavfer.preprocess.dataset.clips import open_dataset
+    from mavfer.preprocess.dataset.record import ClipConfig
 
     truth = simulated_rig()
     geometry = {

@@ -16,7 +16,7 @@ from ..capture.session import Session, open_session
 from ..capture.streams import Stream
 from ..capture.synchronize import synchronize
 from ..errors import DatasetError
-from ..preprocess.clips import Dataset
+from ..preprocess.dataset.clips import Dataset
 from ..report import Page, Picture, Wipe
 from . import pictures as draw
 

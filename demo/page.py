@@ -20,7 +20,7 @@ from ..capture.simulated.truth import read_truth, truth_path
 from ..capture.synchronize import SyncReport
 from ..model.attention import attention_maps
 from ..model.evaluate import Evaluation
-from ..preprocess.clips import Dataset, DatasetSession, open_dataset, windows
+from ..preprocess.dataset.clips import Dataset, DatasetSession, open_dataset, windows
 from ..report import Page, Picture, Share
 from . import moment, recorded
 from . import pictures as draw

@@ -19,7 +19,7 @@ from ..capture.rig import Rig
 from ..capture.session import open_session
 from ..capture.streams import Stream
 from ..capture.synchronize import SyncReport, synchronize
-from ..preprocess.clips import Dataset
+from ..preprocess.dataset.clips import Dataset
 from ..report import Page, Picture
 from . import pictures as draw
 from .moment import POOR_LIGHT, STREAM_ORDER, celsius, infrared_of, light_of

@@ -33,7 +33,7 @@ from ..model.evaluate import Evaluation, evaluate
 from ..model.presets import MODELS, TrainConfig
 from ..model.train import train
 from ..preprocess.build import build_dataset
-from ..preprocess.record import ClipConfig, SplitConfig
+from ..preprocess.dataset.record import ClipConfig, SplitConfig
 
 Progress = Callable[[int, int], None]
 OnStage = Callable[[str], Progress]

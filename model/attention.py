@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from ..preprocess.clips import DatasetSession
+from ..preprocess.dataset.clips import DatasetSession
 from .checkpoint import Run, open_run
 from .data import ClipIndex, ClipSource
 from .mran import MRAN

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from ..config import StrictModel, read_toml
 from ..errors import ConfigError, ModelError
-from ..preprocess.clips import Dataset, sha256_of_file
-from ..preprocess.record import RECORD_NAME as DATASET_RECORD
+from ..preprocess.dataset.clips import Dataset, sha256_of_file
+from ..preprocess.dataset.record import RECORD_NAME as DATASET_RECORD
 from .data import InputOptions
 from .mran import MranOptions
 from .presets import Dimension, ModelName, TrainConfig, new_network

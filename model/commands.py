@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..config import parse
-from ..preprocess.record import DEFAULT_SPLIT
+from ..preprocess.dataset.record import DEFAULT_SPLIT
 from ..progress import bar
 
 if TYPE_CHECKING:

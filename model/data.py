@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from ..capture.streams import Stream
 from ..errors import DatasetError, ModelError
-from ..preprocess.clips import DatasetSession, windows
+from ..preprocess.dataset.clips import DatasetSession, windows
 
 COLOR_SCALE = 64.0  # of 255: what expressions change; from gray, 127.5 makes it [-1, 1]
 DEPTH_SCALE_MM = 100.0  # a face is about 120 mm deep

@@ -16,8 +16,8 @@ from torch import nn
 
 from ..errors import DatasetError, ModelError
 from ..output import new_file
-from ..preprocess.clips import Dataset, open_dataset
-from ..preprocess.record import DEFAULT_SPLIT, Split, read_record
+from ..preprocess.dataset.clips import Dataset, open_dataset
+from ..preprocess.dataset.record import DEFAULT_SPLIT, Split, read_record
 from .baselines import constant_prediction
 from .checkpoint import Run, RunRecord, learned_from, open_run, path_from, sha256_of_dataset
 from .data import ClipIndex, ClipSource

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ..errors import DatasetError, ModelError
 from ..output import new_folder, require_folder_free
-from ..preprocess.clips import open_dataset
+from ..preprocess.dataset.clips import open_dataset
 from .checkpoint import RUN_NAME, RunRecord, path_from, sha256_of_dataset, write_run
 from .data import ClipIndex, ClipSource, augment
 from .evaluate import pooled_scores, predict_clips

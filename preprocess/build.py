@@ -13,20 +13,20 @@ from pathlib import Path
 from .. import __version__
 from ..errors import DatasetError, MavferError
 from .build_report import BuildReport, remarks_of, remarks_on_consent, warnings_of
-from .clips import close_files
+from .building.jobs import SessionTask
+from .building.ledger import Ledger, Progress, Total
+from .building.sessions_given import GivenSession, sessions_given
+from .building.tasks import read_calibrations, sha256_of_detector, task_of
+from .building.workplace import Workplace
+from .dataset.clips import close_files
+from .dataset.record import REPORT_NAME, ClipConfig, DatasetRecord, SplitConfig, SplitScheme, write_record
 from .faces.follower import BOX_POLICY
-from .jobs import SessionTask
-from .ledger import Ledger, Progress, Total
-from .ratings import Rated, read_ratings
-from .record import REPORT_NAME, ClipConfig, DatasetRecord, SplitConfig, SplitScheme, write_record
+from .labels.ratings import Rated, read_ratings
 from .scheduling.processes import build_here, build_in_processes
 from .scheduling.watch import Watch, Watches
-from .sessions_given import GivenSession, sessions_given
 from .splits.draw import draw_scheme
 from .splits.people import SessionInSplit
 from .splits.summary import sessions_in_split
-from .tasks import read_calibrations, sha256_of_detector, task_of
-from .workplace import Workplace
 
 
 def build_dataset(

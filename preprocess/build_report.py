@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .record import DatasetRecord, SessionRecord
+from .dataset.record import DatasetRecord, SessionRecord
 
 TOO_FEW_ALIGNED = 0.9
 

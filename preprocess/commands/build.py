@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..record import Align, Compression, Smoothing
+from ..dataset.record import Align, Compression, Smoothing
 
 if TYPE_CHECKING:
     from ..build_report import BuildReport

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ..jobs import SessionTask
+from ..building.jobs import SessionTask
 from ..scheduling.attempt import Failure, Result
 
 if TYPE_CHECKING:

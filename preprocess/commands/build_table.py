@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..build_report import BuildReport
-from ..record import VALID, DatasetRecord, SessionRecord
+from ..dataset.record import VALID, DatasetRecord, SessionRecord
 
 if TYPE_CHECKING:
     from rich.console import Console

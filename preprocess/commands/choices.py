@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from ...config import COMMAND_LINE, StrictModel, parse, read_toml
-from ..record import ClipConfig, SplitConfig
+from ..dataset.record import ClipConfig, SplitConfig
 
 
 class Choices(StrictModel):

@@ -8,7 +8,7 @@ import typer
 
 from ...capture.streams import Stream
 from ...errors import UsageError
-from ..record import DEFAULT_SPLIT, SPLITS, Split
+from ..dataset.record import DEFAULT_SPLIT, SPLITS, Split
 
 
 class To(StrEnum):
@@ -37,7 +37,7 @@ def check(dataset: Folder) -> None:
     for, labels must lie in [-1, 1], and the splits must know every session.
     """
     from ...progress import bar
-    from ..checking import check_dataset
+    from ..dataset.checking import check_dataset
 
     with bar("reading") as on_progress:
         report = check_dataset(dataset, on_progress=on_progress)
@@ -146,7 +146,7 @@ def export(
     OUT/PART-NUMBER.tar with a sample per clip, and OUT/clips.json.
     """
     from ...progress import bar
-    from ..clips import open_dataset
+    from ..dataset.clips import open_dataset
 
     asked = {"--length": length, "--step": step, "--shard-clips": shard_clips, "--labelled": labelled or None}
     misplaced = [name for name, value in asked.items() if value is not None]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...capture.streams import Stream
-from ..clips import DatasetSession, windows
-from ..columns import column_layout
-from ..record import DatasetRecord, SessionRecord, read_record
+from ..dataset.clips import DatasetSession, windows
+from ..dataset.columns import column_layout
+from ..dataset.record import DatasetRecord, SessionRecord, read_record
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -23,7 +23,7 @@ def report(
     """
     from ...errors import OutputError
     from ...output import require_free
-    from ..record import REPORT_NAME, read_record
+    from ..dataset.record import REPORT_NAME, read_record
     from ..report.page import dataset_page
 
     read_record(dataset)

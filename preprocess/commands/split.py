@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import DatasetError, UsageError
-from ..record import SplitConfig
+from ..dataset.record import SplitConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..record import DatasetRecord, SplitScheme
+    from ..dataset.record import DatasetRecord, SplitScheme
     from ..splits.people import SessionInSplit
     from ..splits.summary import PartSummary
 
@@ -76,7 +76,7 @@ def split(
     if name is not None:
         _require_name(name)
 
-    from ..record import read_record
+    from ..dataset.record import read_record
 
     if remove is not None:
         from ..splits.store import remove_split
@@ -139,7 +139,7 @@ class _Way:
 
 def _make(path: Path, name: str, way: _Way, *, balance: bool, overwrite: bool) -> None:
     """Write a split into the dataset's record and print it."""
-    from ..record import read_record
+    from ..dataset.record import read_record
     from ..splits.store import add_split, require_name_free
     from ..splits.summary import sessions_in_split
 
@@ -191,7 +191,7 @@ def _refuse(option: str, misused: bool, wanted: str) -> None:
 def _require_name(name: str) -> None:
     from pydantic import ValidationError
 
-    from ..record import SplitScheme
+    from ..dataset.record import SplitScheme
 
     try:
         SplitScheme(name=name, by="subject")
@@ -271,7 +271,7 @@ def _print_gain(
 
 
 def _warn(record: "DatasetRecord", scheme: "SplitScheme") -> None:
-    from ..clips import parts_of
+    from ..dataset.clips import parts_of
 
     if scheme.by == "fold":
         if scheme.n_folds == 2:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ...capture.streams import Stream
 from ...errors import DatasetError
 from ...output import new_folder, require_folder_free
-from ..clip_reader import RATERS
-from ..clips import Dataset, DatasetSession
-from ..columns import N_LANDMARKS, column_layout
+from ..dataset.clip_reader import RATERS
+from ..dataset.clips import Dataset, DatasetSession
+from ..dataset.columns import N_LANDMARKS, column_layout
+from ..dataset.record import HAS_PIXELS, Reason, Split
 from ..faces.face import Found
-from ..record import HAS_PIXELS, Reason, Split
 from .selection import ExportReport, Progress, selected_sessions, selected_streams
 
 TABLE_NAME = "frames.csv"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ...errors import DatasetError, OutputError, UsageError
 from ...output import new_folder, require_folder_free
-from .. import record as records
-from ..record import ClipConfig, DatasetRecord, SessionRecord
+from ..dataset import record as records
+from ..dataset.record import ClipConfig, DatasetRecord, SessionRecord
 from .merge_splits import merged_splits
 
 FREE = ("compression", "verify_moments")

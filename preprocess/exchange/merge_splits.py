@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import DatasetError
-from ..record import DEFAULT_SPLIT, DatasetRecord, SessionRecord, SplitConfig, SplitScheme
+from ..dataset.record import DEFAULT_SPLIT, DatasetRecord, SessionRecord, SplitConfig, SplitScheme
 from ..splits.draw import draw_folds, draw_scheme, scheme_in_time
 from ..splits.people import SessionInSplit
 from ..splits.summary import sessions_in_split

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ...capture.streams import Stream
 from ...errors import DatasetError
-from ..clips import Dataset, DatasetSession
-from ..record import SPLITS, Split
+from ..dataset.clips import Dataset, DatasetSession
+from ..dataset.record import SPLITS, Split
 
 Progress = Callable[[int, int], None]
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ...capture.streams import Stream
 from ...errors import DatasetError, UsageError
 from ...output import new_folder, require_folder_free
-from ..clips import Dataset, DatasetSession, sha256_of_file, windows
-from ..record import SPLITS, Reason, Split
+from ..dataset.clips import Dataset, DatasetSession, sha256_of_file, windows
+from ..dataset.record import SPLITS, Reason, Split
 from .selection import ExportReport, Progress, selected_sessions, selected_streams
 
 INDEX_NAME = "clips.json"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...calibrate.calibration import Calibration
-from ..template import INNER
+from ..rows.template import INNER
 from .face import Face, FaceDetector, Found
 from .follower import FaceFollower
 from .landmarks import eye_distance

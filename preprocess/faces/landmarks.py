@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FaceError
-from .. import template
+from ..rows import template
 from .policy import box_called_for, part_of, resized, shifted, square_around
 
 if TYPE_CHECKING:

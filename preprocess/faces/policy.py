@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import align
+from ..rows import align
 
 BOX_POLICY = (
     "detector's box in a region of 2 box widths scaled so that the last box is 87 px wide; landmarks: mean "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..record import Smoothing
+from ..dataset.record import Smoothing
 from .face import Face, Found
 from .landmarks import eye_distance
 from .smoothing import (

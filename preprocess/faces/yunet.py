@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import FaceError
-from ..template import LEFT_EYE, NOSE_TIP, RIGHT_EYE, TEMPLATE
+from ..rows.template import LEFT_EYE, NOSE_TIP, RIGHT_EYE, TEMPLATE
 from .policy import box_called_for
 
 SCORE = 0.6

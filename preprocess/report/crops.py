@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...capture.streams import Stream
 from ...report import Scale, colored
-from ..record import HAS_PIXELS
+from ..dataset.record import HAS_PIXELS
 from .rows import SessionRows
 
 N_ROWS = 10

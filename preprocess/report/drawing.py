@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...report import AMBER, BLUE, GREEN, INK, ROSE, SKY, SOFT, VERMILION
-from ..record import Reason
+from ..dataset.record import Reason
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

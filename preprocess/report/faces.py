@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...report import BLUE, SOFT, Cell, Page, Prose
-from ..record import Align, ClipConfig
+from ..dataset.record import Align, ClipConfig
 from .drawing import count, drawable, number
 from .outcome import FOLD_BEYOND
 from .rows import SessionRows

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...capture.streams import Stream
 from ...report import Page, Picture
-from ..record import Reason
+from ..dataset.record import Reason
 from .crops import GAP_PX, Sample, in_colors, row_crops
 from .drawing import LOOKS, count
 from .faces import subjects_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...capture.streams import Stream
 from ...report import Cell, Page, Prose
-from ..record import VALID, Reason, SessionRecord
+from ..dataset.record import VALID, Reason, SessionRecord
 from .drawing import LOOKS, ORDER, count, counted, drawable, legend_of, percent
 from .panels import LINE, draw_lines, finish
 from .rows import SessionRows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...report import Cell, Page, Prose
-from ..record import SPLITS, ClipConfig, DatasetRecord, SplitScheme
+from ..dataset.record import SPLITS, ClipConfig, DatasetRecord, SplitScheme
 from .drawing import count
 
 HASH_DIGITS = 16

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...capture.streams import Stream
-from ..record import Reason
+from ..dataset.record import Reason
 from .drawing import LOOKS
 from .faces import measured
 from .rows import SessionRows

@@ -10,7 +10,7 @@ import numpy as np
 from ...annotate.trace import DIMENSIONS
 from ...capture.streams import Stream
 from ...report import Badge, Cell, Page, Prose, Share
-from ..record import SPLITS, DatasetRecord, SessionRecord, SplitScheme
+from ..dataset.record import SPLITS, DatasetRecord, SessionRecord, SplitScheme
 from .drawing import count, percent
 from .rows import CLIP_LENGTH, TEST_STEP, SessionRows
 

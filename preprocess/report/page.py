@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...errors import DatasetError
 from ...report import Page
-from ..record import DatasetRecord, SessionRecord, read_record
+from ..dataset.record import DatasetRecord, SessionRecord, read_record
 from .cards import add_cards
 from .crops import Sample, sample_session
 from .drawing import count

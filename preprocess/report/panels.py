@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...report import INK, SOFT
-from ..record import Reason
+from ..dataset.record import Reason
 from .drawing import LOOKS, reason_runs, thinned
 from .rows import SessionRows
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...annotate.trace import DIMENSIONS
 from ...report import BLUE, GREEN, SOFT, VERMILION, Cell, Page
-from ..record import SPLITS
+from ..dataset.record import SPLITS
 from .drawing import count, counted, drawable, number, percent
 from .raters import add_agreement
 from .rows import SessionRows

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ...annotate.trace import DIMENSIONS
 from ...capture.streams import Stream
 from ...errors import DatasetError
-from ..clips import DatasetSession, parts_of, windows
-from ..record import HAS_PIXELS, VALID, DatasetRecord, Part, Reason, SessionRecord, SplitScheme
+from ..dataset.clips import DatasetSession, parts_of, windows
+from ..dataset.record import HAS_PIXELS, VALID, DatasetRecord, Part, Reason, SessionRecord, SplitScheme
 
 LEFT_EYE, RIGHT_EYE, NOSE_TIP = slice(36, 42), slice(42, 48), 30  # in the order of 300-W's 68 points
 CLIP_LENGTH = 16  # the paper's (section V-A)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from ...errors import DatasetError, MavferError, OutputError, SessionError
 from ...output import DISK_ERRORS
-from ..clips import sha256_of_file
-from ..jobs import SessionJob, SessionTask, prepare_job
-from ..record import SessionRecord
-from ..session_file import build_session
-from ..sessions_given import PARTIAL
+from ..building.jobs import SessionJob, SessionTask, prepare_job
+from ..building.sessions_given import PARTIAL
+from ..dataset.clips import sha256_of_file
+from ..dataset.record import SessionRecord
+from ..rows.session_file import build_session
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DatasetError, MavferError, UsageError
-from ..fingerprint import software
-from ..jobs import SessionTask
+from ..building.fingerprint import software
+from ..building.jobs import SessionTask
 from .attempt import Failure, Result, attempt
 from .watch import Watch
 

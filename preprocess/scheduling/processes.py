@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ...errors import DatasetError
-from ..jobs import SessionTask
+from ..building.jobs import SessionTask
 from .attempt import Failure, attempt
 from .watch import Watch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..jobs import SessionTask
+from ..building.jobs import SessionTask
 from .attempt import Result
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ...errors import DatasetError
-from ..record import DEFAULT_SPLIT, SPLITS, Part, Split, SplitConfig, SplitScheme
+from ..dataset.record import DEFAULT_SPLIT, SPLITS, Part, Split, SplitConfig, SplitScheme
 from .balance import Assignment, label_distances, most_alike
 from .people import People, SessionInSplit, people_of
 

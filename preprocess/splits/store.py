@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import DatasetError, OutputError
-from ..record import DEFAULT_SPLIT, DatasetRecord, SplitScheme, read_record, write_record
+from ..dataset.record import DEFAULT_SPLIT, DatasetRecord, SplitScheme, read_record, write_record
 
 
 def require_name_free(record: DatasetRecord, name: str, *, overwrite: bool, path: Path) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...annotate.trace import DIMENSIONS
-from ..clips import DatasetSession, parts_of, windows
-from ..record import DatasetRecord, Part, SessionRecord, Split, SplitScheme
+from ..dataset.clips import DatasetSession, parts_of, windows
+from ..dataset.record import DatasetRecord, Part, SessionRecord, Split, SplitScheme
 from .draw import CLIP_FRAMES
 from .people import BIN_WIDTH, N_BINS, SessionInSplit, label_histogram
 

@@ -18,8 +18,8 @@ from ...capture.monitor.access import Access, Hosts
 from ...capture.monitor.gate import Gate
 from ...capture.streams import Stream
 from ...errors import DatasetError
-from ..clips import DatasetSession
-from ..record import DEFAULT_SPLIT, Reason
+from ..dataset.clips import DatasetSession
+from ..dataset.record import DEFAULT_SPLIT, Reason
 from .catalog import Catalog, catalog_table
 from .pictures import chunk_of, color_chunk_png, counts_chunk, row_png, scales
 from .plain import onward_page, told_page

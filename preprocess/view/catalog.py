@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DatasetError
-from ..clips import DatasetSession
-from ..record import (
+from ..dataset.clips import DatasetSession
+from ..dataset.record import (
     DEFAULT_SPLIT,
     RECORD_NAME,
     DatasetRecord,

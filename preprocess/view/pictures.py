@@ -16,8 +16,8 @@ from ...capture.preview import scale_colors
 from ...capture.streams import Stream
 from ...capture.temperature import ZERO_CELSIUS_K
 from ...errors import DatasetError
-from ..clip_writer import FRAMES_PER_CHUNK
-from ..clips import DatasetSession
+from ..dataset.clip_writer import FRAMES_PER_CHUNK
+from ..dataset.clips import DatasetSession
 
 N_SAMPLED_CHUNKS = 6
 FACE_SHARE = 0.4

@@ -17,9 +17,9 @@ from ...annotate.trace import DIMENSIONS
 from ...capture.streams import Stream
 from ...capture.temperature import ZERO_CELSIUS_K
 from ...errors import OutputError
-from ..clip_writer import FRAMES_PER_CHUNK
-from ..clips import DatasetSession
-from ..record import Reason
+from ..dataset.clip_writer import FRAMES_PER_CHUNK
+from ..dataset.clips import DatasetSession
+from ..dataset.record import Reason
 from .catalog import Catalog
 from .pictures import CELSIUS_PER_COUNT, scales
 from .rerun_layout import REASON_COLORS, layout

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...annotate.trace import DIMENSIONS
-from ..clips import DatasetSession
+from ..dataset.clips import DatasetSession
 from .rows import Facts
 
 if TYPE_CHECKING:

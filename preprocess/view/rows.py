@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ...annotate.trace import DIMENSIONS
 from ...errors import DatasetError
-from ..clips import DatasetSession, opened, windows
-from ..columns import N_LANDMARKS
+from ..dataset.clips import DatasetSession, opened, windows
+from ..dataset.columns import N_LANDMARKS
 from ..faces.face import Found
-from ..template import INNER, LEFT_EYE, RIGHT_EYE
+from ..rows.template import INNER, LEFT_EYE, RIGHT_EYE
 
 FRAMES_PER_CLIP = 16
 """As the paper's (section V-A); the clips that the viewer steps by, without overlap, as for training."""

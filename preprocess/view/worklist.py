@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...capture.streams import Stream
 from ...errors import DatasetError
-from ..record import Reason
+from ..dataset.record import Reason
 from .catalog import Catalog, split_of
 from .rows import Facts, read_facts
 

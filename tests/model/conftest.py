@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from mavfer.capture.streams import Stream
-from mavfer.preprocess.clip_writer import SessionWriter
-from mavfer.preprocess.clips import sha256_of_file
-from mavfer.preprocess.columns import column_layout
-from mavfer.preprocess.record import (
+from mavfer.preprocess.dataset.clip_writer import SessionWriter
+from mavfer.preprocess.dataset.clips import sha256_of_file
+from mavfer.preprocess.dataset.columns import column_layout
+from mavfer.preprocess.dataset.record import (
     ClipConfig,
     DatasetRecord,
     SessionRecord,

@@ -9,7 +9,7 @@ import torch
 from mavfer.capture.streams import Stream
 from mavfer.errors import DatasetError
 from mavfer.model.data import ClipIndex, ClipSource, InputOptions, augment
-from mavfer.preprocess.clips import open_dataset
+from mavfer.preprocess.dataset.clips import open_dataset
 
 ALL = ("color", "depth", "thermal")
 BOTH = ("valence", "arousal")

@@ -16,7 +16,7 @@ from mavfer.model.checkpoint import RUN_NAME, WEIGHTS_NAME, open_run
 from mavfer.model.evaluate import evaluate
 from mavfer.model.presets import TrainConfig
 from mavfer.model.train import train
-from mavfer.preprocess.clips import DatasetSession, open_dataset
+from mavfer.preprocess.dataset.clips import DatasetSession, open_dataset
 
 SPLITS = {"S01": "train", "S02": "train", "S03": "validation", "S04": "test", "S05": "test"}
 

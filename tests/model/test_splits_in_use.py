@@ -24,8 +24,8 @@ from mavfer.model.checkpoint import (
 from mavfer.model.evaluate import evaluate
 from mavfer.model.presets import TrainConfig
 from mavfer.model.train import train
-from mavfer.preprocess.clips import open_dataset, sha256_of_file
-from mavfer.preprocess.record import Part, SplitScheme
+from mavfer.preprocess.dataset.clips import open_dataset, sha256_of_file
+from mavfer.preprocess.dataset.record import Part, SplitScheme
 from mavfer.preprocess.splits.store import add_split, remove_split
 
 GOLDEN = Path(__file__).parent / "golden" / "run-v1"

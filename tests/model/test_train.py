@@ -15,7 +15,7 @@ from mavfer.model.data import ClipIndex, ClipSource, InputOptions
 from mavfer.model.mran import MRAN, MranOptions
 from mavfer.model.presets import Recipe, TrainConfig, recipe_of
 from mavfer.model.train import fit, lr_share, non_finite_layer, train
-from mavfer.preprocess.clips import open_dataset
+from mavfer.preprocess.dataset.clips import open_dataset
 
 QUICK = {"size": "small", "epochs": 1, "batch": 2, "threads": 1}
 

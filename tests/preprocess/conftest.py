@@ -17,10 +17,10 @@ from mavfer.capture.session import open_session
 from mavfer.capture.simulated.rig import simulated_rig
 from mavfer.capture.simulated.scene import SceneSettings
 from mavfer.capture.streams import Stream
-from mavfer.preprocess.clip_writer import SessionWriter
-from mavfer.preprocess.clips import sha256_of_file
-from mavfer.preprocess.columns import column_layout
-from mavfer.preprocess.record import (
+from mavfer.preprocess.dataset.clip_writer import SessionWriter
+from mavfer.preprocess.dataset.clips import sha256_of_file
+from mavfer.preprocess.dataset.columns import column_layout
+from mavfer.preprocess.dataset.record import (
     ClipConfig,
     Compression,
     DatasetRecord,

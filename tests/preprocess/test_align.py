@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from mavfer.preprocess import align
-from mavfer.preprocess.record import Align
-from mavfer.preprocess.template import TEMPLATE, eye_distance, eyes_and_nose, template_px
+from mavfer.preprocess.dataset.record import Align
+from mavfer.preprocess.rows import align
+from mavfer.preprocess.rows.template import TEMPLATE, eye_distance, eyes_and_nose, template_px
 
 
 def similarity_matrix(scale: float, angle: float, shift: tuple[float, float]) -> np.ndarray:

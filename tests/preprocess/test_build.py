@@ -19,11 +19,11 @@ from mavfer.capture.streams import Stream
 from mavfer.capture.synchronize import synchronize
 from mavfer.capture.video import import_video
 from mavfer.errors import CalibrationError, DatasetError, FaceError, OutputError, SessionError, TraceError
-from mavfer.preprocess import align
 from mavfer.preprocess.build import BuildReport, build_dataset
-from mavfer.preprocess.checking import verify_dataset
-from mavfer.preprocess.clips import DatasetSession, open_dataset
-from mavfer.preprocess.record import ClipConfig, Reason, SplitConfig
+from mavfer.preprocess.dataset.checking import verify_dataset
+from mavfer.preprocess.dataset.clips import DatasetSession, open_dataset
+from mavfer.preprocess.dataset.record import ClipConfig, Reason, SplitConfig
+from mavfer.preprocess.rows import align
 
 Write = Callable[..., Path]
 ALL_TRAIN = SplitConfig(n_test_subjects=0, n_validation_subjects=0)
@@ -141,7 +141,7 @@ def test_a_tick_without_a_picture_keeps_its_row(
     tmp_path: Path, simulated_session: Path, calibration: Calibration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Depth is lost at some ticks, thermal at others, color at one: the rows stay, and say why."""
-    from mavfer.preprocess import session_file
+    from mavfer.preprocess.rows import session_file
 
     def with_gaps(session):
         whole = synchronize(session)

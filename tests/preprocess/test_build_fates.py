@@ -19,10 +19,10 @@ from mavfer.capture.video import import_video
 from mavfer.errors import CalibrationError, ConfigError, DatasetError, SessionError, TraceError
 from mavfer.preprocess.build import build_dataset
 from mavfer.preprocess.build_report import BuildReport
-from mavfer.preprocess.checking import check_dataset
-from mavfer.preprocess.clips import open_dataset
-from mavfer.preprocess.record import ClipConfig, SplitConfig
-from mavfer.preprocess.sessions_given import sessions_given
+from mavfer.preprocess.building.sessions_given import sessions_given
+from mavfer.preprocess.dataset.checking import check_dataset
+from mavfer.preprocess.dataset.clips import open_dataset
+from mavfer.preprocess.dataset.record import ClipConfig, SplitConfig
 
 Write = Callable[..., Path]
 ALL_TRAIN = SplitConfig(n_test_subjects=0, n_validation_subjects=0)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mavfer.errors import DatasetError
-from mavfer.preprocess.checking import check_dataset, verify_dataset
-from mavfer.preprocess.clips import sha256_of_file
-from mavfer.preprocess.record import Compression, Part, Reason, SplitScheme, read_record, write_record
+from mavfer.preprocess.dataset.checking import check_dataset, verify_dataset
+from mavfer.preprocess.dataset.clips import sha256_of_file
+from mavfer.preprocess.dataset.record import Compression, Part, Reason, SplitScheme, read_record, write_record
 
 GOLDEN = Path(__file__).with_name("golden")
 Write = Callable[..., Path]

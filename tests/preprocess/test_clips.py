@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from mavfer.capture.streams import Stream
 from mavfer.errors import DatasetError
-from mavfer.preprocess.clip_writer import SessionWriter
-from mavfer.preprocess.clips import DatasetSession, open_dataset, sha256_of_file, windows
-from mavfer.preprocess.columns import column_layout, tick_layout
-from mavfer.preprocess.record import Compression, Part, Reason, SplitScheme
+from mavfer.preprocess.dataset.clip_writer import SessionWriter
+from mavfer.preprocess.dataset.clips import DatasetSession, open_dataset, sha256_of_file, windows
+from mavfer.preprocess.dataset.columns import column_layout, tick_layout
+from mavfer.preprocess.dataset.record import Compression, Part, Reason, SplitScheme
 
 STREAMS = (Stream.COLOR, Stream.DEPTH, Stream.INFRARED, Stream.THERMAL)
 SIZE_PX = 32
@@ -387,9 +387,9 @@ from pathlib import Path
 import numpy as np
 from mavfer.capture.streams import Stream
 from mavfer.output import new_folder
-from mavfer.preprocess.clip_writer import SessionWriter
-from mavfer.preprocess.columns import column_layout
-from mavfer.preprocess.record import Compression
+from mavfer.preprocess.dataset.clip_writer import SessionWriter
+from mavfer.preprocess.dataset.columns import column_layout
+from mavfer.preprocess.dataset.record import Compression
 
 layout = column_layout(size_px=96, streams=(Stream.COLOR,))
 random = np.random.default_rng(0)

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from mavfer.capture.streams import Stream
 from mavfer.errors import DatasetError
-from mavfer.preprocess.clip_reader import SessionReader
-from mavfer.preprocess.clip_writer import SessionWriter
-from mavfer.preprocess.columns import column_layout
-from mavfer.preprocess.compression import BLOSC2_FILTER, decode, encode
-from mavfer.preprocess.record import Compression
+from mavfer.preprocess.dataset.clip_reader import SessionReader
+from mavfer.preprocess.dataset.clip_writer import SessionWriter
+from mavfer.preprocess.dataset.columns import column_layout
+from mavfer.preprocess.dataset.compression import BLOSC2_FILTER, decode, encode
+from mavfer.preprocess.dataset.record import Compression
 
 pictures = st.sampled_from([(16, 4, 4, 3), (3, 8, 8, 3), (16, 4, 4), (1, 8, 8)]).flatmap(
     lambda shape: arrays.arrays("u1" if len(shape) == 4 else "<u2", shape)
@@ -123,7 +123,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from mavfer.errors import DatasetError
-from mavfer.preprocess.clip_reader import SessionReader
+from mavfer.preprocess.dataset.clip_reader import SessionReader
 
 path, rng = Path(sys.argv[1]), np.random.default_rng(0)
 whole, refused = path.read_bytes(), 0

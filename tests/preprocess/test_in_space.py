@@ -7,9 +7,9 @@ from mavfer.calibrate.calibration import Calibration
 from mavfer.calibrate.carry import carry
 from mavfer.capture.geometry import Intrinsics, RigidTransform
 from mavfer.capture.streams import Stream
-from mavfer.preprocess import align, in_space
-from mavfer.preprocess.record import Align
-from mavfer.preprocess.template import INNER, TEMPLATE
+from mavfer.preprocess.dataset.record import Align
+from mavfer.preprocess.rows import align, in_space
+from mavfer.preprocess.rows.template import INNER, TEMPLATE
 
 COLOR = Intrinsics(1920, 1080, 1060.0, 1058.0, 962.0, 538.0, (0.05, -0.04, 0.001, -0.0005, 0.01))
 DEPTH = Intrinsics(512, 424, 366.0, 366.5, 256.0, 210.0, (0.09, -0.27, 0.0, 0.0, 0.09))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mavfer.annotate.trace import Trace
 from mavfer.errors import TraceError
-from mavfer.preprocess.labels import Labels, check_lengths, labels_at
+from mavfer.preprocess.labels.gold import Labels, check_lengths, labels_at
 
 TIME_S = np.arange(0, 20, 0.25)
 

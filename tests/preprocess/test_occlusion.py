@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mavfer.preprocess.occlusion import MEMORY_S, FaceWatch, face_surface
+from mavfer.preprocess.rows.occlusion import MEMORY_S, FaceWatch, face_surface
 
 SIZE_PX = 96
 

@@ -5,7 +5,7 @@ import pytest
 
 from mavfer.capture.geometry import Intrinsics
 from mavfer.capture.simulated.head import rotation
-from mavfer.preprocess import pose
+from mavfer.preprocess.rows import pose
 
 COLOR = Intrinsics(1920, 1080, 1060.0, 1058.0, 962.0, 538.0, (0.05, -0.04, 0.001, -0.0005, 0.01))
 

@@ -6,10 +6,10 @@ import pytest
 
 from mavfer.capture.session import open_session
 from mavfer.capture.streams import Stream
-from mavfer.preprocess import align
+from mavfer.preprocess.dataset.record import Align
 from mavfer.preprocess.faces.follower import FaceFollower
-from mavfer.preprocess.quality import brightness, face_gray, sharpness
-from mavfer.preprocess.record import Align
+from mavfer.preprocess.rows import align
+from mavfer.preprocess.rows.quality import brightness, face_gray, sharpness
 
 
 @pytest.fixture(scope="module")

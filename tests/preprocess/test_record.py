@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mavfer.errors import DatasetError, OutputError
-from mavfer.preprocess.record import Compression, read_record, write_record
+from mavfer.preprocess.dataset.record import Compression, read_record, write_record
 
 GOLDEN = Path(__file__).with_name("golden")
 Write = Callable[..., Path]

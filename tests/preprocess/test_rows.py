@@ -14,16 +14,16 @@ from mavfer.capture.session import Session, open_session
 from mavfer.capture.session_writer import SessionWriter
 from mavfer.capture.streams import Frame, Stream
 from mavfer.capture.synchronize import synchronize
-from mavfer.preprocess import align
-from mavfer.preprocess.clip_grid import clip_grid
-from mavfer.preprocess.clips import DatasetSession
-from mavfer.preprocess.cut import RowCutter
+from mavfer.preprocess.building.jobs import SessionJob
+from mavfer.preprocess.dataset.clips import DatasetSession
+from mavfer.preprocess.dataset.record import ClipConfig, Reason, SessionRecord, Smoothing
 from mavfer.preprocess.faces.track import LandmarkTrack
-from mavfer.preprocess.jobs import SessionJob
-from mavfer.preprocess.moments import MomentReader, usable_at_ticks
-from mavfer.preprocess.record import ClipConfig, Reason, SessionRecord, Smoothing
-from mavfer.preprocess.rows import MOST_WAITING, RowMaker
-from mavfer.preprocess.session_file import build_session
+from mavfer.preprocess.rows import align
+from mavfer.preprocess.rows.clip_grid import clip_grid
+from mavfer.preprocess.rows.cut import RowCutter
+from mavfer.preprocess.rows.moments import MomentReader, usable_at_ticks
+from mavfer.preprocess.rows.row_maker import MOST_WAITING, RowMaker
+from mavfer.preprocess.rows.session_file import build_session
 
 Change = Callable[[Frame, int], Frame | None]
 """Returns a stored frame changed, or None to leave it out; the number is its tick."""

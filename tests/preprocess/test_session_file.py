@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from mavfer.capture.video import import_video
 from mavfer.errors import DatasetError, FaceError, SessionError
-from mavfer.preprocess.clip_grid import NOT_A_TICK, clip_grid
-from mavfer.preprocess.jobs import SessionJob
-from mavfer.preprocess.record import ClipConfig, SessionRecord
-from mavfer.preprocess.session_file import build_session
+from mavfer.preprocess.building.jobs import SessionJob
+from mavfer.preprocess.dataset.record import ClipConfig, SessionRecord
+from mavfer.preprocess.rows.clip_grid import NOT_A_TICK, clip_grid
+from mavfer.preprocess.rows.session_file import build_session
 
 PATH = Path("session")
 

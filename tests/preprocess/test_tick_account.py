@@ -11,9 +11,9 @@ from mavfer.capture.session import open_session
 from mavfer.capture.streams import Stream
 from mavfer.capture.synchronize import Synchronized, synchronize
 from mavfer.errors import DatasetError
-from mavfer.preprocess.clip_grid import NOT_A_TICK, clip_grid
-from mavfer.preprocess.record import Reason
-from mavfer.preprocess.tick_account import TickAccount, account_for
+from mavfer.preprocess.dataset.record import Reason
+from mavfer.preprocess.rows.clip_grid import NOT_A_TICK, clip_grid
+from mavfer.preprocess.rows.tick_account import TickAccount, account_for
 
 PATH = Path("session")
 

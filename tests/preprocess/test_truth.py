@@ -16,10 +16,10 @@ from mavfer.capture.simulated.person import load_person
 from mavfer.capture.simulated.renderer import KinectView, ThermalView
 from mavfer.capture.simulated.scene import SceneSettings
 from mavfer.capture.streams import A65_THERMAL, COLOR_1080P, KINECT_DEPTH, KINECT_INFRARED, Stream
-from mavfer.preprocess import align
-from mavfer.preprocess.cut import Row, RowCutter
-from mavfer.preprocess.record import Align, Reason
-from mavfer.preprocess.template import INNER
+from mavfer.preprocess.dataset.record import Align, Reason
+from mavfer.preprocess.rows import align
+from mavfer.preprocess.rows.cut import Row, RowCutter
+from mavfer.preprocess.rows.template import INNER
 
 SPECS = (COLOR_1080P, KINECT_DEPTH, KINECT_INFRARED, A65_THERMAL)
 YAWS_DEG = (-25.0, -12.0, 0.0, 12.0, 25.0)

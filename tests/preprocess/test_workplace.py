@@ -19,19 +19,19 @@ from mavfer.capture.video import import_video
 from mavfer.errors import FaceError, OutputError
 from mavfer.preprocess.build import build_dataset
 from mavfer.preprocess.build_report import BuildReport
-from mavfer.preprocess.checking import verify_dataset
-from mavfer.preprocess.fingerprint import software
-from mavfer.preprocess.jobs import SessionTask, sha256_of_traces
-from mavfer.preprocess.record import ClipConfig, SplitConfig
+from mavfer.preprocess.building.fingerprint import software
+from mavfer.preprocess.building.jobs import SessionTask, sha256_of_traces
+from mavfer.preprocess.building.workplace import Workplace
+from mavfer.preprocess.dataset.checking import verify_dataset
+from mavfer.preprocess.dataset.record import ClipConfig, SplitConfig
 from mavfer.preprocess.scheduling.attempt import Result
-from mavfer.preprocess.workplace import Workplace
 
 ALL_TRAIN = SplitConfig(n_test_subjects=0, n_validation_subjects=0)
 BUILD = """
 import sys
 from pathlib import Path
 from mavfer.preprocess.build import build_dataset
-from mavfer.preprocess.record import ClipConfig, SplitConfig
+from mavfer.preprocess.dataset.record import ClipConfig, SplitConfig
 from mavfer.preprocess.scheduling.watch import Watches
 class Tell(Watches):
     def ended(self, task, result):

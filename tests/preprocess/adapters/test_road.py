@@ -17,8 +17,8 @@ from mavfer.preprocess.adapters.recording import Layout
 from mavfer.preprocess.adapters.sewa import find_sewa
 from mavfer.preprocess.adapters.video_csv import Columns, find_video_csv
 from mavfer.preprocess.build import build_dataset
-from mavfer.preprocess.clips import open_dataset
-from mavfer.preprocess.record import ClipConfig
+from mavfer.preprocess.dataset.clips import open_dataset
+from mavfer.preprocess.dataset.record import ClipConfig
 
 Find = Callable[[SimpleNamespace, Path, Any], Layout]
 CORPORA: dict[str, Find] = {

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from mavfer.capture.video import import_video
 from mavfer.errors import ConfigError, DatasetError
-from mavfer.preprocess.clips import open_dataset
 from mavfer.preprocess.commands.build import build_dataset
-from mavfer.preprocess.record import Align
+from mavfer.preprocess.dataset.clips import open_dataset
+from mavfer.preprocess.dataset.record import Align
 
 Write = Callable[..., Path]
 

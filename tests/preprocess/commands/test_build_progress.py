@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 
 from mavfer.errors import FaceError
+from mavfer.preprocess.building.jobs import SessionTask
 from mavfer.preprocess.commands.build_progress import BuildProgress
-from mavfer.preprocess.jobs import SessionTask
-from mavfer.preprocess.record import ClipConfig, SessionRecord
+from mavfer.preprocess.dataset.record import ClipConfig, SessionRecord
 from mavfer.preprocess.scheduling.attempt import Built, Failure
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mavfer.__main__ import main
-from mavfer.preprocess.record import SplitScheme
+from mavfer.preprocess.dataset.record import SplitScheme
 
 GOLDEN = Path(__file__).parent.with_name("golden")
 Write = Callable[..., Path]

@@ -14,10 +14,10 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 
 from mavfer.capture.streams import Stream
 from mavfer.errors import DatasetError, OutputError, UsageError
-from mavfer.preprocess.clips import open_dataset, sha256_of_file
+from mavfer.preprocess.dataset.clips import open_dataset, sha256_of_file
+from mavfer.preprocess.dataset.record import Part, Reason, SplitScheme
 from mavfer.preprocess.exchange.frames import export_frames
 from mavfer.preprocess.exchange.webdataset import export_webdataset
-from mavfer.preprocess.record import Part, Reason, SplitScheme
 
 Write = Callable[..., Path]
 

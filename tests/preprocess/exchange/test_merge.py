@@ -7,10 +7,17 @@ import numpy as np
 import pytest
 
 from mavfer.errors import DatasetError, OutputError, UsageError
-from mavfer.preprocess.checking import check_dataset
-from mavfer.preprocess.clips import open_dataset
+from mavfer.preprocess.dataset.checking import check_dataset
+from mavfer.preprocess.dataset.clips import open_dataset
+from mavfer.preprocess.dataset.record import (
+    ClipConfig,
+    Compression,
+    Part,
+    SplitScheme,
+    read_record,
+    write_record,
+)
 from mavfer.preprocess.exchange.merge import merge_datasets
-from mavfer.preprocess.record import ClipConfig, Compression, Part, SplitScheme, read_record, write_record
 
 GOLDEN = Path(__file__).parent.with_name("golden")
 Write = Callable[..., Path]

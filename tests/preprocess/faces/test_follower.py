@@ -12,7 +12,7 @@ from mavfer.preprocess.faces.face import Found
 from mavfer.preprocess.faces.follower import FaceFollower
 from mavfer.preprocess.faces.hog import HogDetector, detector_named
 from mavfer.preprocess.faces.landmarks import eye_distance, fit_landmarks
-from mavfer.preprocess.template import INNER
+from mavfer.preprocess.rows.template import INNER
 
 REAL = Path(mavfer.__file__).parents[1] / "shared" / "data" / "real_face" / "WolfgangLanger_Pexels.mp4"
 

@@ -18,7 +18,7 @@ from mavfer.preprocess.faces.infrared import (
     too_dark,
 )
 from mavfer.preprocess.faces.landmarks import eye_distance
-from mavfer.preprocess.template import INNER
+from mavfer.preprocess.rows.template import INNER
 
 Frame = tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint16], NDArray[np.float64]]
 

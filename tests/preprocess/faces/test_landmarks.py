@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mavfer.preprocess import align
+from mavfer.preprocess.dataset.record import Align
 from mavfer.preprocess.faces.face import Face
 from mavfer.preprocess.faces.follower import FaceFollower
 from mavfer.preprocess.faces.landmarks import MAX_DOUBT, eye_distance, fit_landmarks, model_path
 from mavfer.preprocess.faces.policy import BOX_CENTER, BOX_WIDTH, box_called_for
-from mavfer.preprocess.record import Align
-from mavfer.preprocess.template import EYE_DISTANCE_SHARE, INNER, TEMPLATE, eyes_and_nose
+from mavfer.preprocess.rows import align
+from mavfer.preprocess.rows.template import EYE_DISTANCE_SHARE, INNER, TEMPLATE, eyes_and_nose
 
 SIZE_PX = 96
 SUBJECTS = ("S01", "S02", "S04", "S05", "S08")

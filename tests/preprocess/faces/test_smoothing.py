@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mavfer.preprocess.dataset.record import Smoothing
 from mavfer.preprocess.faces.face import Face, Found
 from mavfer.preprocess.faces.smoothing import MIN_CUTOFF_HZ, one_euro, savitzky_golay
 from mavfer.preprocess.faces.track import LandmarkTrack
-from mavfer.preprocess.record import Smoothing
 
 EYE_PX = 60.0
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mavfer.preprocess.dataset.record import Smoothing
 from mavfer.preprocess.faces.face import Face, Found
 from mavfer.preprocess.faces.track import LandmarkTrack
-from mavfer.preprocess.record import Smoothing
 
 SHAPE = np.random.default_rng(0).uniform(-60, 60, (68, 2)).astype(np.float32)
 

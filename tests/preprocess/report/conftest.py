@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from mavfer.capture.streams import Stream
-from mavfer.preprocess import align
-from mavfer.preprocess.clip_writer import SessionWriter
-from mavfer.preprocess.clips import sha256_of_file
-from mavfer.preprocess.columns import column_layout
-from mavfer.preprocess.record import (
+from mavfer.preprocess.dataset.clip_writer import SessionWriter
+from mavfer.preprocess.dataset.clips import sha256_of_file
+from mavfer.preprocess.dataset.columns import column_layout
+from mavfer.preprocess.dataset.record import (
     HAS_PIXELS,
     VALID,
     ClipConfig,
@@ -24,6 +23,7 @@ from mavfer.preprocess.record import (
     SplitScheme,
     write_record,
 )
+from mavfer.preprocess.rows import align
 
 ALL_STREAMS = (Stream.COLOR, Stream.DEPTH, Stream.INFRARED, Stream.THERMAL)
 SIZE_PX = 48

@@ -8,7 +8,7 @@ import pytest
 
 from mavfer.annotate.agreement import agreement
 from mavfer.capture.streams import Stream
-from mavfer.preprocess.record import Reason, read_record
+from mavfer.preprocess.dataset.record import Reason, read_record
 from mavfer.preprocess.report.agreeing import overall_agreement, zero_mean
 from mavfer.preprocess.report.crops import MISSING_RGB, in_colors, sample_session, sheet
 from mavfer.preprocess.report.drawing import ORDER, drawable, percent, reason_runs, thinned

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from mavfer.__main__ import command_line
 from mavfer.capture.streams import Stream
 from mavfer.errors import DatasetError, OutputError
-from mavfer.preprocess.record import Part, Reason, SplitScheme
+from mavfer.preprocess.dataset.record import Part, Reason, SplitScheme
 from mavfer.preprocess.report import cards, looks, losses
 from mavfer.preprocess.report.page import dataset_page
 

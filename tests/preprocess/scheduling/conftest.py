@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mavfer.preprocess.jobs import SessionTask
-from mavfer.preprocess.record import SplitConfig
+from mavfer.preprocess.building.jobs import SessionTask
+from mavfer.preprocess.dataset.record import SplitConfig
 from mavfer.preprocess.scheduling.attempt import Result
 
 ALL_TRAIN = SplitConfig(n_test_subjects=0, n_validation_subjects=0)

@@ -14,8 +14,8 @@ import pytest
 
 from mavfer.errors import DatasetError, UsageError
 from mavfer.preprocess.build import build_dataset
-from mavfer.preprocess.jobs import SessionTask
-from mavfer.preprocess.record import ClipConfig
+from mavfer.preprocess.building.jobs import SessionTask
+from mavfer.preprocess.dataset.record import ClipConfig
 from mavfer.preprocess.scheduling.attempt import Built
 
 from .conftest import ALL_TRAIN, Log
@@ -150,7 +150,7 @@ def test_workers_with_a_nanny_build_too_and_unchanged_sessions_are_taken_over(
     ("before", "complaint"),
     [
         (
-            "import mavfer.preprocess.fingerprint as f; f.__version__ = '0.0.9'",
+            "import mavfer.preprocess.building.fingerprint as f; f.__version__ = '0.0.9'",
             r"has other software than this machine: mavfer 0\.0\.9 for",
         ),
         ("import sys; sys.modules['mavfer'] = None", "cannot run mavfer"),

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mavfer.preprocess.build import build_dataset
-from mavfer.preprocess.clips import open_dataset
-from mavfer.preprocess.jobs import SessionTask
-from mavfer.preprocess.record import ClipConfig
+from mavfer.preprocess.building.jobs import SessionTask
+from mavfer.preprocess.dataset.clips import open_dataset
+from mavfer.preprocess.dataset.record import ClipConfig
 
 from .conftest import ALL_TRAIN, Log
 

@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 
 from mavfer.capture.streams import Stream
-from mavfer.preprocess.clip_writer import SessionWriter
-from mavfer.preprocess.clips import sha256_of_file
-from mavfer.preprocess.columns import column_layout
-from mavfer.preprocess.record import ClipConfig, DatasetRecord, SessionRecord, SplitScheme, write_record
+from mavfer.preprocess.dataset.clip_writer import SessionWriter
+from mavfer.preprocess.dataset.clips import sha256_of_file
+from mavfer.preprocess.dataset.columns import column_layout
+from mavfer.preprocess.dataset.record import (
+    ClipConfig,
+    DatasetRecord,
+    SessionRecord,
+    SplitScheme,
+    write_record,
+)
 from mavfer.preprocess.splits.people import SessionInSplit, label_histogram
 
 SIZE_PX = 32

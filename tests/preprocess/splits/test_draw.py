@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mavfer.errors import DatasetError
-from mavfer.preprocess.clips import parts_of
-from mavfer.preprocess.record import SessionRecord, SplitConfig
+from mavfer.preprocess.dataset.clips import parts_of
+from mavfer.preprocess.dataset.record import SessionRecord, SplitConfig
 from mavfer.preprocess.splits.draw import (
     draw_folds,
     draw_scheme,

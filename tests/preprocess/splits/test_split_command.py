@@ -9,9 +9,9 @@ from typer.testing import CliRunner, Result
 
 from mavfer.__main__ import command_line
 from mavfer.errors import DatasetError, MavferError, OutputError, UsageError
-from mavfer.preprocess.checking import check_dataset
-from mavfer.preprocess.clips import open_dataset, sha256_of_file
-from mavfer.preprocess.record import read_record
+from mavfer.preprocess.dataset.checking import check_dataset
+from mavfer.preprocess.dataset.clips import open_dataset, sha256_of_file
+from mavfer.preprocess.dataset.record import read_record
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "dataset-v1"
 SESSIONS = {f"take{i:02d}": f"S{i % 8:02d}" for i in range(10)}

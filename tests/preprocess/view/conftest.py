@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from mavfer.capture.streams import Stream
-from mavfer.preprocess.clip_writer import SessionWriter
-from mavfer.preprocess.columns import column_layout
-from mavfer.preprocess.record import (
+from mavfer.preprocess.dataset.clip_writer import SessionWriter
+from mavfer.preprocess.dataset.columns import column_layout
+from mavfer.preprocess.dataset.record import (
     VALID,
     ClipConfig,
     DatasetRecord,

@@ -8,7 +8,7 @@ import pytest
 
 from mavfer.capture.streams import Stream
 from mavfer.errors import OutputError
-from mavfer.preprocess.record import read_record, write_record
+from mavfer.preprocess.dataset.record import read_record, write_record
 from mavfer.preprocess.view.catalog import open_catalog
 from mavfer.preprocess.view.rerun_file import show_rrd, write_rrd
 from mavfer.preprocess.view.rows import crop_landmarks

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mavfer.errors import DatasetError
-from mavfer.preprocess.record import Part, SplitScheme, write_record
+from mavfer.preprocess.dataset.record import Part, SplitScheme, write_record
 from mavfer.preprocess.view.catalog import IN_TIME, NO_SPLIT, open_catalog, split_of
 from mavfer.preprocess.view.rows import crop_landmarks, facts_table, read_facts
 

@@ -4,7 +4,7 @@ import pytest
 
 from mavfer.capture.streams import Stream
 from mavfer.errors import DatasetError
-from mavfer.preprocess.record import Reason
+from mavfer.preprocess.dataset.record import Reason
 from mavfer.preprocess.view.catalog import open_catalog
 from mavfer.preprocess.view.worklist import Wanted, Worklist
 

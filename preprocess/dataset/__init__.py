@@ -1,0 +1,1 @@
+"""The dataset on disk: its record, its files, their reader, writer and check."""

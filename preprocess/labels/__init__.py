@@ -1,0 +1,1 @@
+"""Labels: the raters' gold standard at frame times, and what to know about it."""
