@@ -2,6 +2,7 @@
 
 import mmap
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
@@ -151,7 +152,7 @@ def map_file(path: Path) -> mmap.mmap | bytes:
 
 def give_back(view: mmap.mmap | bytes) -> None:
     """Take the pages of a mapped file out of this process's memory; reading them again maps them again."""
-    if isinstance(view, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # Windows trims by itself
+    if sys.platform != "win32" and isinstance(view, mmap.mmap):  # Windows trims by itself
         view.madvise(mmap.MADV_DONTNEED)
 
 

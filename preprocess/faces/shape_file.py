@@ -7,6 +7,7 @@ bytes, numbers with a fraction as mantissa and exponent of two.
 from __future__ import annotations
 
 import mmap
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,7 @@ def _in_large_pages(shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return an empty array in large pages, where the system has them: leaves are read all over the place."""
     n_bytes = int(np.prod(shape)) * 4
     memory = mmap.mmap(-1, n_bytes)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
+    if sys.platform == "linux":
         with suppress(OSError):  # a kernel without them
             memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, np.float32).reshape(shape)
