@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,8 +32,10 @@ from mavfer.capture.simulated.scene import SceneSettings
 from mavfer.capture.streams import Stream
 from mavfer.errors import MavferError
 from mavfer.preprocess.build import build_dataset
+from mavfer.preprocess.building.jobs import SessionTask
 from mavfer.preprocess.dataset.record import Align, ClipConfig, SplitConfig
 from mavfer.preprocess.rows.cut import RowCutter
+from mavfer.preprocess.scheduling.attempt import Result
 
 TABLE = {
     "compute_fps": "rows/s on one core: detect, landmarks, align, cut, all streams (wanted: at least 80)",
@@ -148,6 +150,22 @@ def _cpu_s(work: Callable[[int], None], i: int) -> float:
     return time.process_time() - started_s
 
 
+class Stopwatch:
+    """Times a build from when its sessions are known to when the last is done; the report comes later."""
+
+    def planned(self, tasks: Sequence[SessionTask]) -> None:  # noqa: ARG002
+        """Start."""
+        self._started = time.perf_counter(), time.process_time()
+
+    def advanced(self, task: SessionTask, n_done: int, n_frames: int) -> None:
+        """Go on."""
+
+    def ended(self, task: SessionTask, result: Result) -> None:  # noqa: ARG002
+        """Take the time."""
+        self.wall_s = time.perf_counter() - self._started[0]
+        self.cpu_s = time.process_time() - self._started[1]
+
+
 def measure_builds(
     session: Session, work: Path, *, n_rounds: int, n_per_worker: int, n_many: int
 ) -> dict[str, float]:
@@ -157,10 +175,9 @@ def measure_builds(
     sessions = copies(session, work / "sessions", max(n_many, 2 * n_per_worker))
     n_rows = len(session.index(Stream.COLOR))
 
-    def build(n: int, *, n_workers: int) -> tuple[float, float]:
-        """Return wall and processor seconds of a build of the first `n` sessions."""
-        out = work / "dataset"
-        started = time.perf_counter(), time.process_time()
+    def build(n: int, *, n_workers: int) -> Stopwatch:
+        """Return the times of a build of the first `n` sessions."""
+        out, stopwatch = work / "dataset", Stopwatch()
         report = build_dataset(
             sessions[:n],
             calibration=calibration,
@@ -169,22 +186,22 @@ def measure_builds(
             config=EVERY_TICK,
             split=ALL_TRAIN,
             n_workers=n_workers,
+            watch=stopwatch,
         )
-        spent = time.perf_counter() - started[0], time.process_time() - started[1]
         if len(report.built) != n:
             raise MavferError(f"wanted {n} sessions built, found {len(report.built)}: {out}")
         shutil.rmtree(out)
-        return spent
+        return stopwatch
 
     with on_cores(1):
         build(1, n_workers=1)
-        one_s = [build(1, n_workers=1)[1] for _ in range(max(3, n_rounds))]
-        many_s = build(n_many, n_workers=1)[1]
+        one_s = [build(1, n_workers=1).cpu_s for _ in range(3)]
+        many_s = build(n_many, n_workers=1).cpu_s
     times: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(n_rounds):
         for n_workers in (1, 2):
             with on_cores(n_workers):
-                times[n_workers].append(build(2 * n_per_worker, n_workers=n_workers)[0])
+                times[n_workers].append(build(2 * n_per_worker, n_workers=n_workers).wall_s)
     one, two = float(np.median(times[1])), float(np.median(times[2]))
     return {
         "end_to_end_fps": n_many * n_rows / many_s,
@@ -204,7 +221,7 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="mavfer-benchmark-") as folder:
             work = Path(folder)
-            session = simulated_session(work / "take", seconds=options.seconds or (4.0 if short else 6.0))
+            session = simulated_session(work / "take", seconds=options.seconds or (4.0 if short else 8.0))
             with on_cores(1):
                 found = measure_compute(
                     session, true_calibration(), seconds=options.seconds or (8.0 if short else 40.0)
@@ -212,8 +229,8 @@ def main() -> None:
             found |= measure_builds(
                 session,
                 work,
-                n_rounds=1 if short else 3,
-                n_per_worker=2 if options.seconds else 4 if short else 10,
+                n_rounds=1 if short else 2,
+                n_per_worker=2 if options.seconds else 4 if short else 20,
                 n_many=3 if options.seconds else 10 if short else 100,
             )
     except MavferError as error:

@@ -15,17 +15,26 @@ from ..errors import DatasetError, MavferError
 from .build_report import BuildReport, remarks_of, remarks_on_consent, warnings_of
 from .building.jobs import SessionTask
 from .building.ledger import Ledger, Progress, Total
-from .building.sessions_given import GivenSession, sessions_given
+from .building.sessions_given import GivenSession, sessions_given, without_boards
 from .building.tasks import read_calibrations, sha256_of_detector, task_of
 from .building.workplace import Workplace
 from .dataset.clips import close_files
-from .dataset.record import REPORT_NAME, ClipConfig, DatasetRecord, SplitConfig, SplitScheme, write_record
+from .dataset.record import (
+    REPORT_NAME,
+    ClipConfig,
+    DatasetRecord,
+    SessionRecord,
+    SplitConfig,
+    SplitScheme,
+    write_record,
+)
 from .faces.follower import BOX_POLICY
 from .labels.ratings import Rated, read_ratings
 from .scheduling.processes import build_here, build_in_processes
 from .scheduling.watch import Watch, Watches
 from .splits.draw import draw_scheme
 from .splits.people import SessionInSplit
+from .splits.standing import splits_after
 from .splits.summary import sessions_in_split
 
 
@@ -56,9 +65,10 @@ def build_dataset(
     calibration : files, each of another rig; None where all sessions have color alone
     traces : folder of the raters' traces; None leaves all labels NaN. A session that nobody rated is built
         without labels
-    split : which subjects are held out
+    split : which subjects are held out; None keeps the splits of a dataset that is replaced
     yunet : a YuNet detector's file, to find faces with; None for dlib's HOG detector
-    overwrite : replace a dataset at `out`; its unchanged sessions are taken over
+    overwrite : replace a dataset at `out`; its unchanged sessions are taken over, and its splits where they
+        know every subject. What is said in `split` has the default one drawn anew
     fresh : build every session, whatever was built before
     n_workers : processes of this machine; None for one per core. Sessions are shared out among them
     scheduler : address of a Dask scheduler whose workers build in place of processes
@@ -82,12 +92,14 @@ def build_dataset(
             out.absolute(),
         )  # other machines work elsewhere
         yunet = yunet.absolute() if yunet is not None else None
-    found = sessions_given(sessions)
+    calibrations = read_calibrations(calibration)
+    found, boards = without_boards(
+        sessions_given(sessions), [solved for solved, _, _ in calibrations.values()]
+    )
     split = split or SplitConfig()
     asked = [SessionInSplit(one.id, one.subject, 0) for one in found if one.record is not None]
     if asked:
         draw_scheme(asked, split)  # too few subjects: said before hours of work, not after
-    calibrations = read_calibrations(calibration)
     yunet_sha256 = sha256_of_detector(yunet)
     rated = {} if traces is None else read_ratings(traces, {one.id for one in found if one.record})
     with closing(Workplace(out, overwrite=overwrite, fresh=fresh)) as workplace:
@@ -112,7 +124,7 @@ def build_dataset(
         record, remarks = _record(
             found,
             ledger,
-            workplace.folder,
+            workplace,
             config=config,
             split=split,
             yunet=yunet,
@@ -129,6 +141,7 @@ def build_dataset(
         reused=tuple(ledger.reused),
         defects=ledger.defects,
         report=out / REPORT_NAME if page else None,
+        left_out=tuple(f"{one.id}: the calibration was solved from it" for one in boards),
     )
 
 
@@ -157,7 +170,7 @@ def _build(
 def _record(
     found: Sequence[GivenSession],
     ledger: Ledger,
-    folder: Path,
+    workplace: Workplace,
     *,
     config: ClipConfig,
     split: SplitConfig,
@@ -186,22 +199,41 @@ def _record(
         raise DatasetError(
             f"not one of {len(ledger.errors)} sessions could be built; the first: {ledger.errors[0]}"
         )
-    trouble = []
-    try:
-        scheme = draw_scheme(sessions_in_split(folder, built), split)
-    except DatasetError as error:  # the sessions that failed are missed; hours of work must not be
-        trouble.append(f"all subjects are for training, make a split with `mavfer dataset split`: {error}")
-        scheme = SplitScheme(by="subject", subjects={entry.subject: "train" for entry in built})
+    splits, trouble = _splits(workplace, built, split)
     record = DatasetRecord(
         software=f"mavfer {__version__}",
         simulated=any(entry.simulated for entry in built),
         detector="dlib HOG" if yunet is None else f"YuNet {yunet.name}",
         box_policy=BOX_POLICY,
         config=config,
-        splits=(scheme,),
+        splits=splits,
         sessions=tuple(entries),
     )
     return record, trouble
+
+
+def _splits(
+    workplace: Workplace, built: Sequence[SessionRecord], config: SplitConfig
+) -> tuple[tuple[SplitScheme, ...], list[str]]:
+    """Return the dataset's splits, those of the dataset that it replaces where they hold, and what to say."""
+    remarks: list[str] = []
+    try:
+        standing = workplace.standing_splits()
+    except MavferError as error:
+        standing = ()
+        remarks.append(f"the splits of the dataset that is replaced do not read and are lost: {error}")
+
+    def draw() -> SplitScheme:
+        try:
+            return draw_scheme(sessions_in_split(workplace.folder, built), config)
+        except DatasetError as error:  # the sessions that failed are missed; hours of work must not be
+            remarks.append(
+                f"all subjects are for training, make a split with `mavfer dataset split`: {error}"
+            )
+            return SplitScheme(by="subject", subjects={entry.subject: "train" for entry in built})
+
+    asked = bool(config.model_fields_set)
+    return splits_after(standing, built, draw=draw, asked=asked, remarks=remarks), remarks
 
 
 def _write_page(folder: Path) -> tuple[bool, list[str]]:

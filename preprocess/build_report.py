@@ -24,6 +24,7 @@ class BuildReport:
     reused : ids of the sessions that did not have to be built again
     defects : by session, the traceback of what is mavfer's own fault
     report : the page that explains the dataset; None where it could not be made
+    left_out : sessions of the folders given that are no subject's, a line for each
     """
 
     path: Path
@@ -32,6 +33,7 @@ class BuildReport:
     reused: tuple[str, ...] = ()
     defects: Mapping[str, str] | None = None
     report: Path | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def built(self) -> tuple[SessionRecord, ...]:

@@ -13,6 +13,14 @@ import mavfer
 FOLDER = Path(mavfer.__file__).parent / "benchmarks"
 BENCHMARKS = sorted(path.name for path in FOLDER.glob("[a-z]*.py"))
 KEYS = {
+    "build.py": {
+        "compute_fps",
+        "naive_fps",
+        "compute_over_naive",
+        "end_to_end_fps",
+        "two_workers",
+        "hundred_sessions",
+    },
     "calibrate.py": {
         "color_depth_px",
         "color_thermal_px",

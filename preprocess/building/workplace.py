@@ -21,7 +21,7 @@ from ...capture.locking import lock
 from ...config import read_toml
 from ...errors import MavferError, OutputError
 from ...output import new_file, require_folder_free
-from ..dataset.record import RECORD_NAME, REPORT_NAME, SessionRecord, read_record
+from ..dataset.record import RECORD_NAME, REPORT_NAME, SessionRecord, SplitScheme, read_record
 from .jobs import Kept
 from .sessions_given import PARTIAL
 
@@ -47,7 +47,7 @@ class Workplace:
         if out.name in ("", ".."):
             raise OutputError(f"wanted the name of a new folder for the dataset, found {str(out)!r}")
         self.out = out
-        self.folder = out.parent / f".{out.name}.building"
+        self.folder = folder_of_build(out)
         self._replaced = out.parent / f".{out.name}.replaced"
         self._claim_path = out.parent / f".{out.name}.building.lock"
         require_folder_free(out, marker=RECORD_NAME, overwrite=overwrite)
@@ -71,6 +71,16 @@ class Workplace:
     def kept(self, session_id: str) -> tuple[Kept, ...]:
         """Return the files of a session that earlier builds made, the likeliest first."""
         return tuple(self._kept.get(session_id, ()))
+
+    def standing_splits(self) -> tuple[SplitScheme, ...]:
+        """Return the splits of the dataset that stands at `out`; none where there is no dataset.
+
+        Raises
+        ------
+        DatasetError
+            Its record does not read.
+        """
+        return read_record(self.out).splits if (self.out / RECORD_NAME).is_file() else ()
 
     def keep(self, record: SessionRecord, file: Path) -> None:
         """Put a finished session's file and record into place; from here on no interruption costs it.
@@ -201,6 +211,16 @@ class Workplace:
         """Take away what attempts left half-written."""
         for path in [*self.folder.glob(f"*{PARTIAL}*"), *(self.folder / FINISHED).glob(f".*{PARTIAL}*")]:
             _remove(path)
+
+
+def folder_of_build(out: Path) -> Path:
+    """Return where the build of the dataset `out` works."""
+    return out.parent / f".{out.name}.building"
+
+
+def n_finished(out: Path) -> int:
+    """Return how many sessions an interrupted build of the dataset `out` has finished."""
+    return len(list((folder_of_build(out) / FINISHED).glob("[!.]*.toml")))
 
 
 def _is_same(opened: IO[bytes], path: Path) -> bool:

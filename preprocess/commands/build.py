@@ -1,5 +1,6 @@
 """`mavfer build-dataset`: options in, progress on stderr, the sessions' table on stdout."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -179,7 +180,7 @@ def build_dataset(
         bool,
         typer.Option(
             "--overwrite",
-            help="Replace the dataset at --out; its unchanged sessions are taken over.",
+            help="Replace the dataset at --out; unchanged sessions, and splits that know everyone, stay.",
             rich_help_panel=WORK,
         ),
     ] = False,
@@ -194,6 +195,7 @@ def build_dataset(
 
     from ...errors import UsageError
     from .. import build
+    from ..building.workplace import n_finished
     from .build_progress import BuildProgress
     from .build_table import ENDLESS, print_report
     from .choices import chosen
@@ -224,33 +226,52 @@ def build_dataset(
         },
     )
     stderr = Console(stderr=True)
-    with BuildProgress(console=stderr) as progress:
-        report = build.build_dataset(
-            sessions,
-            calibration=calibration or None,
-            traces=traces,
-            out=out,
-            config=clips,
-            split=split,
-            yunet=yunet,
-            overwrite=overwrite,
-            fresh=fresh,
-            n_workers=workers,
-            scheduler=scheduler,
-            watch=progress,
-        )
+    try:
+        with BuildProgress(console=stderr) as progress:
+            report = build.build_dataset(
+                sessions,
+                calibration=calibration or None,
+                traces=traces,
+                out=out,
+                config=clips,
+                split=split,
+                yunet=yunet,
+                overwrite=overwrite,
+                fresh=fresh,
+                n_workers=workers,
+                scheduler=scheduler,
+                watch=progress,
+            )
+    except KeyboardInterrupt:
+        stderr.print(_kept(n_finished(out), fresh=fresh), soft_wrap=True, markup=False, highlight=False)
+        raise
     stdout = Console()
     print_report(report, stdout if stdout.is_terminal else Console(width=ENDLESS))
-    for line in _told(report):
+    for line in _told(report, progress.told):
         stderr.print(line, soft_wrap=True, markup=False, highlight=False)
     if report.failed:
         raise typer.Exit(1)
 
 
-def _told(report: "BuildReport") -> list[str]:
+def _kept(n: int, *, fresh: bool) -> str:
+    """Return what an interrupted build leaves."""
+    if n == 0:
+        return "no session is finished yet; the same command begins again"
+    sessions = "1 session is" if n == 1 else f"{n} sessions are"
+    goes_on = "the same command without --fresh" if fresh else "the same command"
+    return f"{sessions} finished and kept; {goes_on} goes on from there"
+
+
+def _told(report: "BuildReport", told: Collection[str]) -> list[str]:
+    """Return what is said in the end; `told` are the failed sessions of which the progress has said why."""
     lines = [f"warning: {warning}" for warning in report.warnings]
     if report.reused:
         n_all = len(report.built)
         lines.append(f"{len(report.reused)} of {n_all} sessions were unchanged and not built again")
     lines += [trace.rstrip() for trace in (report.defects or {}).values()]
-    return lines + [f"not built: {session.id}: {session.error}" for session in report.failed]
+    lines += [f"left out: {line}" for line in report.left_out]
+    lines += [f"not built: {one.id}: {one.error}" for one in report.failed if one.id not in told]
+    if report.failed:
+        n, n_all = len(report.failed), len(report.record.sessions)
+        lines.append(f"{n} of {n_all} sessions {'is' if n == 1 else 'are'} not in the dataset")
+    return lines

@@ -22,6 +22,10 @@ class BuildProgress:
     ----------
     console : where; stderr if None
     now : seconds of a clock that only goes forward
+
+    Attributes
+    ----------
+    told : ids of the sessions of which it has said why they are not built
     """
 
     def __init__(self, *, console: Console | None = None, now: Callable[[], float] = time.monotonic) -> None:
@@ -34,6 +38,7 @@ class BuildProgress:
         self._n_sessions = self._n_ended = 0
         self._began_s: dict[str, float] = {}
         self._frames: dict[str, tuple[int, int]] = {}
+        self.told: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +78,8 @@ class BuildProgress:
         count = f"({self._n_ended} of {self._n_sessions})"
         n_done, n_frames = self._frames[task.id]
         if isinstance(result, Failure):
-            line = f"not built {task.id} {count}: {result.error}"
+            line = f"not built: {task.id}: {result.error}"
+            self.told.add(task.id)
         elif result.reused:
             line = f"unchanged {task.id} {count}: {result.record.n_frames} frames, built before"
         else:

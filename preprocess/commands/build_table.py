@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..build_report import BuildReport
 from ..dataset.record import VALID, DatasetRecord, SessionRecord
+from .label_share import label_share
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,7 +57,6 @@ def _cells(entry: SessionRecord, record: DatasetRecord) -> dict[str, str]:
         counts = entry.reasons.get(stream, {})
         n_valid = sum(counts.get(name, 0) for name in VALID_NAMES)
         shares[stream] = f"{n_valid / max(1, entry.n_frames):.1%}" if counts else "-"
-    n_labelled = min(entry.labelled.values(), default=0)
     return {
         "session": entry.id,
         "subject": entry.subject or "-",
@@ -65,7 +65,7 @@ def _cells(entry: SessionRecord, record: DatasetRecord) -> dict[str, str]:
         "frames": str(entry.n_frames) if built else "-",
         "aligned": f"{entry.aligned_share:.1%}" if built else "-",
         **shares,
-        "labels": f"{n_labelled / max(1, entry.n_frames):.1%}" if entry.raters else "-",
+        "labels": label_share([entry]) if entry.raters else "-",
         "raters": str(len(entry.raters)) if built else "-",
         "geometry": entry.geometry if built else "-",
     }

@@ -53,5 +53,7 @@ Model = TypeVar("Model", bound=StrictModel)
 
 
 def _over(below: Model, model: type[Model], given: dict[str, Any]) -> Model:
-    table = below.model_dump() | {key: value for key, value in given.items() if value is not None}
+    table = below.model_dump(exclude_unset=True) | {
+        key: value for key, value in given.items() if value is not None
+    }
     return parse(table, model, where=COMMAND_LINE)

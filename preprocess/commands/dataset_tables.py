@@ -13,6 +13,7 @@ from ...capture.streams import Stream
 from ..dataset.clips import DatasetSession, windows
 from ..dataset.columns import column_layout
 from ..dataset.record import DatasetRecord, SessionRecord, read_record
+from .label_share import label_share
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,7 +101,6 @@ def _print_people(console: Console, record: DatasetRecord, n_clips: dict[str, in
     for name, entries in groups.items():
         n_frames = sum(entry.n_frames for entry in entries)
         aligned = sum(entry.aligned_share * entry.n_frames for entry in entries) / max(1, n_frames)
-        labelled = sum(min(entry.labelled.values(), default=0) for entry in entries) / max(1, n_frames)
         raters = {rater for entry in entries for rater in entry.raters}
         table.add_row(
             _plain(name),
@@ -108,7 +108,7 @@ def _print_people(console: Console, record: DatasetRecord, n_clips: dict[str, in
             str(n_frames),
             str(sum(n_clips[entry.id] for entry in entries)),
             f"{aligned:.1%}",
-            f"{labelled:.1%}",
+            label_share(entries),
             str(len(raters)),
         )
     console.print(table)

@@ -221,7 +221,7 @@ def _print_scheme(path: Path, record: "DatasetRecord", scheme: "SplitScheme") ->
     dimensions = list(summaries[0].mean) if summaries else []
     table = Table(box=None, pad_edge=False, collapse_padding=True)
     table.add_column("fold" if scheme.by == "fold" else "split", no_wrap=True)
-    for column in ("frames", "clips", *dimensions, *(["distance"] if dimensions else [])):
+    for column in ("frames", "clips", *dimensions, *(["to all"] if dimensions else [])):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("subjects", overflow="fold")
     for one in summaries:

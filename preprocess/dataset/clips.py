@@ -179,6 +179,7 @@ def open_dataset(path: Path, *, split_name: str = DEFAULT_SPLIT, fold: int | Non
     """
     record = read_record(path)
     scheme = record.scheme(split_name)
+    scheme.require_fold(fold, path=path)
     sessions = []
     for entry in record.built:
         if entry.file is None or Path(entry.file).name != entry.file:
@@ -218,9 +219,7 @@ def parts_of(entry: SessionRecord, scheme: SplitScheme, *, fold: int | None = No
     DatasetError
         The scheme does not know the session or its subject, or `fold` does not fit it.
     """
-    if (fold is not None) != (scheme.by == "fold") or (fold is not None and not 0 <= fold < scheme.n_folds):
-        wanted = f"a fold of 0 to {scheme.n_folds - 1}" if scheme.by == "fold" else "no fold"
-        raise DatasetError(f"wanted {wanted} for split {scheme.name!r}, found {fold}")
+    scheme.require_fold(fold)
     try:
         if scheme.by == "time":
             return scheme.parts[entry.id]

@@ -141,6 +141,17 @@ class SplitScheme(StrictModel):
         """How many folds there are; 0 where the scheme is not by fold."""
         return max(self.folds.values(), default=-1) + 1
 
+    def require_fold(self, fold: int | None, *, path: Path | None = None) -> None:
+        """Raise DatasetError unless `fold` is one of the scheme's, or None where it is not in folds."""
+        where, last = "" if path is None else f": {path}", self.n_folds - 1
+        if self.by != "fold":
+            if fold is not None:
+                raise DatasetError(f"wanted no fold for split {self.name!r}, found {fold}{where}")
+        elif fold is None:
+            raise DatasetError(f"split {self.name!r} is in folds: pass --fold 0 to {last}{where}")
+        elif not 0 <= fold <= last:
+            raise DatasetError(f"wanted a fold of 0 to {last} for split {self.name!r}, found {fold}{where}")
+
 
 class SessionRecord(StrictModel):
     """How one session fared.

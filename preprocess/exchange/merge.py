@@ -31,8 +31,7 @@ class MergeReport:
     Attributes
     ----------
     path, record : the new dataset
-    remarks : what the user must know: splits drawn anew or left out, failed sessions dropped, one recording
-        under two names
+    remarks : what the user must know: splits drawn anew or left out, failed sessions dropped
     n_linked, n_copied : files that share their bytes with the old datasets; those that do not
     """
 
@@ -77,7 +76,7 @@ def merge_datasets(
     UsageError
         There are fewer than two datasets, or not as many prefixes as datasets.
     DatasetError
-        A dataset is missing or damaged, configurations differ, or an id is there twice.
+        A dataset is missing or damaged, configurations differ, or an id or a recording is there twice.
     OutputError
         Something stands at `out`, it is one of the datasets, or the disk refuses.
     """
@@ -96,7 +95,7 @@ def merge_datasets(
     _require_distinct_files(sources)
     if not same_subjects:
         _require_strangers(sources)
-    remarks += _twins(sources)
+    _require_recorded_once(sources)
     with new_folder(out, marker=records.RECORD_NAME, overwrite=overwrite) as folder:
         linked = [
             _place(file, folder / name, copy=copy)
@@ -233,19 +232,19 @@ def _require_strangers(sources: Sequence[_Source]) -> None:
         seen |= dict.fromkeys(subjects, source.path)
 
 
-def _twins(sources: Sequence[_Source]) -> list[str]:
-    """Return a line for each recording that comes twice under two names, so that a split may part it."""
-    seen: dict[str, str] = {}
-    found = []
+def _require_recorded_once(sources: Sequence[_Source]) -> None:
+    """Raise DatasetError where one recording comes under two names: a split may test on what it trains on."""
+    seen: dict[str, tuple[str, Path]] = {}
     for source in sources:
         for entry in source.record.built:
-            twin = seen.setdefault(entry.source_sha256 or entry.id, entry.id)
+            if entry.source_sha256 is None:
+                continue
+            twin, path = seen.setdefault(entry.source_sha256, (entry.id, source.path))
             if twin != entry.id:
-                found.append(
-                    f"sessions {twin!r} and {entry.id!r} are one recording; a split may train on one and "
-                    f"test on the other"
+                raise DatasetError(
+                    f"wanted every recording once, found one as {twin!r} and as {entry.id!r}, which a split "
+                    f"may part; leave one of the datasets out: {path} and {source.path}"
                 )
-    return found
 
 
 def _place(file: Path, to: Path, *, copy: bool) -> bool:

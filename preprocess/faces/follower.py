@@ -49,18 +49,27 @@ class FaceFollower:
     ----------
     detector : what finds faces; dlib's HOG detector where not given
     choice : who the subject is, from `survey`; without it the largest face, in view before others
+    by_shape : whether the face's last shape decides where fits disagree (`fit_landmarks`)
 
     Attributes
     ----------
     n_doubted : faces let go because fits of their landmarks did not agree (`landmarks.MAX_DOUBT`)
     """
 
-    def __init__(self, detector: FaceDetector | None = None, *, choice: SubjectChoice | None = None) -> None:
+    def __init__(
+        self,
+        detector: FaceDetector | None = None,
+        *,
+        choice: SubjectChoice | None = None,
+        by_shape: bool = False,
+    ) -> None:
         self._detector: FaceDetector = detector or HogDetector()
         self._choice = choice or NOBODY_KNOWN
+        self._by_shape = by_shape
         self._face_px = max(REGION_FACE_PX, round(1.05 * self._detector.min_face_px))
         self._region: Region | None = None
         self._last_box: NDArray[np.float64] | None = None
+        self._last_points: NDArray[np.float32] | None = None
         self._last_t_s = self._last_full_s = -np.inf
         self._n_faces = 1
         self.n_doubted = 0
@@ -78,7 +87,7 @@ class FaceFollower:
             be taken up
         """
         if not 0 <= t_s - self._last_t_s <= MEMORY_S:
-            self._region = self._last_box = None
+            self._region = self._last_box = self._last_points = None
         found = self._followed(color)
         if t_s - self._last_full_s >= FULL_SEARCH_S or found is None:
             found = self._searched(color, found, depth_of)
@@ -86,12 +95,13 @@ class FaceFollower:
         if found is None:
             return None
         box, score, how = found
-        fitted = fit_landmarks(color, box)
+        fitted = fit_landmarks(color, box, like=self._last_points)
         if fitted.doubt > MAX_DOUBT:
             self.n_doubted += 1
             return None
+        self._last_points = fitted.points_px if self._by_shape else None
         self._region, self._last_box, self._last_t_s = region_around(box, self._region), box, t_s
-        return Face(box, fitted.points_px, how, score, self._n_faces, fitted.doubt)
+        return Face(box, fitted.points_px, how, score, max(1, self._n_faces), fitted.doubt)
 
     def _followed(self, color: NDArray[np.uint8]) -> _Box | None:
         """Return the box of the followed face near its last place, its score and how, or None."""

@@ -6,16 +6,21 @@ depth share a camera; the calibration carries what lies there into color.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ...calibrate.calibration import Calibration
+from ...capture.geometry import Intrinsics
+from ...capture.streams import Stream
 from ..rows.template import INNER
 from .face import Face, FaceDetector, Found
 from .follower import FaceFollower
 from .landmarks import eye_distance
-from .survey import SubjectChoice
+from .survey import DepthOf, SubjectChoice
 
 DARK_GRAY = 110
 """Color is too dark where nineteen in twenty of its pixels are below this (of 255).
@@ -47,7 +52,11 @@ def tone_mapped(infrared: NDArray[np.uint16]) -> NDArray[np.uint8]:
 
 
 def find_in_infrared(
-    infrared: NDArray[np.uint16], *, t_s: float = 0.0, follower: FaceFollower | None = None
+    infrared: NDArray[np.uint16],
+    *,
+    t_s: float = 0.0,
+    follower: FaceFollower | None = None,
+    depth_of: DepthOf | None = None,
 ) -> Face | None:
     """Return the face in an infrared picture, in its pixels, or None.
 
@@ -58,8 +67,72 @@ def find_in_infrared(
     ----------
     infrared : (424, 512) uint16, counts
     follower : remembers where the face was; its own, apart from color's
+    depth_of : how far the face in a box of infrared is (`depth_in_infrared`)
     """
-    return (follower or FaceFollower()).find(tone_mapped(infrared), t_s=t_s)
+    follower = follower or FaceFollower(by_shape=True)
+    return follower.find(tone_mapped(infrared), t_s=t_s, depth_of=depth_of)
+
+
+def depth_in_infrared(depth_mm: NDArray[np.uint16], calibration: Calibration) -> DepthOf:
+    """Return what tells how far away a face in a box (4,) of infrared is: the median of its middle, mm.
+
+    Parameters
+    ----------
+    depth_mm : (424, 512) uint16, raw readings of the same frame, 0 where none
+    """
+
+    def depth_of(box_px: NDArray[np.float64]) -> float:
+        center, quarter = (box_px[:2] + box_px[2:]) / 2, (box_px[2:] - box_px[:2]) / 4
+        left, top = np.maximum(np.floor(center - quarter), 0).astype(int)
+        right, bottom = np.maximum(np.ceil(center + quarter) + 1, 0).astype(int)
+        readings = depth_mm[top:bottom, left:right]
+        known = readings[readings > 0]
+        if not len(known):
+            return float("nan")
+        return float(calibration.depth_scale * np.median(known) + calibration.depth_shift_mm)
+
+    return depth_of
+
+
+def choice_in_infrared(choice: SubjectChoice, calibration: Calibration) -> SubjectChoice:
+    """Return who the subject is for pixels of infrared, where `choice` was made in color.
+
+    Carried by its distance; without one nobody is known in infrared.
+    """
+    from_color = calibration.from_color(Stream.INFRARED).apply
+    return _carried(choice, calibration.color, calibration.depth, from_color)
+
+
+def choice_in_color(choice: SubjectChoice, calibration: Calibration) -> SubjectChoice:
+    """Return who the subject is for pixels of color, where `choice` was made in infrared."""
+    return _carried(choice, calibration.depth, calibration.color, calibration.color_from_depth.apply)
+
+
+def _carried(
+    choice: SubjectChoice,
+    camera: Intrinsics,
+    other: Intrinsics,
+    to_other: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> SubjectChoice:
+    """Return a choice made in the picture of `camera` as `other` sees it; both look the same way."""
+    unknown = SubjectChoice(choice.words)
+    z_mm = float(np.mean(choice.depth_mm))
+    if choice.n_people == 0 or not np.isfinite(z_mm):
+        return unknown
+    xyz_mm = to_other(camera.unproject(np.array([choice.center_px]), np.array([z_mm])))
+    center_px = other.project(xyz_mm)[0]
+    moved_mm = float(xyz_mm[0, 2]) - z_mm
+    if not np.isfinite(center_px).all() or z_mm + moved_mm <= 0:
+        return unknown
+    factor = other.fx / camera.fx * z_mm / (z_mm + moved_mm)
+    low_px, high_px = choice.width_px
+    nearest_mm, farthest_mm = choice.depth_mm
+    return replace(
+        choice,
+        center_px=(float(center_px[0]), float(center_px[1])),
+        width_px=(factor * low_px, factor * high_px),
+        depth_mm=(nearest_mm + moved_mm, farthest_mm + moved_mm),
+    )
 
 
 def carry_to_color(
@@ -89,8 +162,11 @@ class InfraredFinder:
     Parameters
     ----------
     calibration : of the rig
-    choice : who the subject is; where it comes from color it holds for color pixels, so only its absence or
-        one made from infrared fits here
+    choice : who the subject is, in pixels of infrared (`choice_in_infrared`)
+
+    Attributes
+    ----------
+    n_doubted : faces let go because fits of their landmarks did not agree
     """
 
     def __init__(
@@ -101,7 +177,11 @@ class InfraredFinder:
         choice: SubjectChoice | None = None,
     ) -> None:
         self._calibration = calibration
-        self._follower = FaceFollower(detector, choice=choice)
+        self._follower = FaceFollower(detector, choice=choice, by_shape=True)
+
+    @property
+    def n_doubted(self) -> int:
+        return self._follower.n_doubted
 
     def find(
         self,
@@ -119,7 +199,8 @@ class InfraredFinder:
         """
         if not too_dark(color):
             return None
-        face = find_in_infrared(infrared, t_s=t_s, follower=self._follower)
+        depth_of = depth_in_infrared(depth_mm, self._calibration)
+        face = find_in_infrared(infrared, t_s=t_s, follower=self._follower, depth_of=depth_of)
         if face is None:
             return None
         landmarks_px = carry_to_color(face.landmarks_px, depth_mm, self._calibration)

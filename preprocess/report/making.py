@@ -10,6 +10,8 @@ from .drawing import count
 
 HASH_DIGITS = 16
 MOST_NAMES = 60
+MOST_CHOICES = 6
+CHOICE_HEADER = ["subject's face", "sessions", ""]
 
 
 def add_making(page: Page, record: DatasetRecord) -> None:
@@ -20,9 +22,13 @@ def add_making(page: Page, record: DatasetRecord) -> None:
         ["detector", Prose(record.detector)],
         ["box policy", Prose(record.box_policy)],
     ]
-    choices = sorted({entry.subject_choice for entry in record.built if entry.subject_choice})
-    made += [["subject's face", Prose(choice)] for choice in choices[:3]]
     page.table(["made with", ""], made, caption="What it was made with")
+    chosen = _choice_rows(record)
+    if len(chosen) > MOST_CHOICES:
+        with page.folded(f"How the subject's face was told from others, in {len(chosen)} ways"):
+            page.table(CHOICE_HEADER, chosen)
+    elif chosen:
+        page.table(CHOICE_HEADER, chosen, caption="How the subject's face was told from others")
     page.table(
         ["configuration", "value", "what it is"], _config_rows(record.config), caption="Its configuration"
     )
@@ -40,6 +46,16 @@ def add_making(page: Page, record: DatasetRecord) -> None:
         page.table(
             header, _hash_rows(record), caption="Hashes (sha256) of what went in, and of the file made"
         )
+
+
+def _choice_rows(record: DatasetRecord) -> list[list[Cell]]:
+    """Return a row for each way subjects were told, that of most sessions first, with their names."""
+    sessions: dict[str, list[str]] = {}
+    for entry in record.built:
+        if entry.subject_choice:
+            sessions.setdefault(entry.subject_choice, []).append(entry.id)
+    ordered = sorted(sessions.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+    return [[Prose(words), count(len(own)), Prose(_names(own))] for words, own in ordered]
 
 
 def _config_rows(config: ClipConfig) -> list[list[Cell]]:

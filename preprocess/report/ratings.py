@@ -58,7 +58,7 @@ def add_ratings(page: Page, sessions: Sequence[SessionRows]) -> None:
     )
     page.table(
         *_split_rows(shown),
-        caption="Labels by split, in [-1, 1]; the distance is the earth mover's, "
+        caption="Labels by split, in [-1, 1]; the last column is the earth mover's distance "
         "to the labels trained on: how far a label lies from its like on average",
     )
     add_agreement(page, sessions)
@@ -190,7 +190,7 @@ def _split_rows(labels: Mapping[str, Float]) -> tuple[list[str], list[list[Cell]
         "lowest",
         "highest",
         "positive",
-        "distance",
+        "to train",
     ]
     lines: list[list[Cell]] = []
     train = labels.get("train")

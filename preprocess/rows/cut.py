@@ -74,6 +74,15 @@ class RowCutter:
         )
         self._watch = FaceWatch()
         self._last_transform: NDArray[np.float64] | None = None
+        self._n_let_go = 0
+
+    @property
+    def remark(self) -> str:
+        """What the user must know of the faces that were seen and not taken; empty where there is nothing."""
+        if self._n_let_go == 0:
+            return ""
+        whose = "face let go: fits of its" if self._n_let_go == 1 else "faces let go: fits of their"
+        return f"{self._n_let_go} {whose} landmarks disagree"
 
     def empty(self, n_rows: int) -> dict[str, NDArray]:
         """Return `n_rows` rows without a face: every column of the layout but the labels, zeros or NaN."""
@@ -113,15 +122,23 @@ class RowCutter:
         color = pictures.get(Stream.COLOR)
         if color is None:
             return None
+        doubted_before = self._n_doubted
         face = self._follower.find(color, t_s=time_s, depth_of=self.depth_in(pictures))
         infrared, depth = pictures.get(Stream.INFRARED), pictures.get(Stream.DEPTH)
         if face is None and self._in_infrared is not None and infrared is not None and depth is not None:
             face = self._in_infrared.find(color, infrared, depth, t_s=time_s)
+        self._n_let_go += face is None and self._n_doubted > doubted_before
         return face
 
-    def expect(self, choice: SubjectChoice) -> None:
-        """Take note of who the subject is, before the first row."""
+    @property
+    def _n_doubted(self) -> int:
+        return self._follower.n_doubted + (self._in_infrared.n_doubted if self._in_infrared else 0)
+
+    def expect(self, choice: SubjectChoice, *, in_infrared: SubjectChoice | None = None) -> None:
+        """Take note of who the subject is, in pixels of color and of infrared, before the first row."""
         self._follower = FaceFollower(self._detector, choice=choice)
+        if self._calibration is not None:
+            self._in_infrared = InfraredFinder(self._calibration, detector=self._detector, choice=in_infrared)
 
     def depth_in(self, pictures: Mapping[Stream, NDArray]) -> DepthOf | None:
         """Return what tells how far away a face in a box of color is, for `faces.survey`; None: unknown."""

@@ -66,8 +66,8 @@ def build_session(job: SessionJob, on_frames: Callable[[int], None]) -> SessionR
         detector=detector,
         smoothed=smoothed,
     )
-    choice = choose_subject(reader, cutter, detector)
-    cutter.expect(choice)
+    subject = choose_subject(reader, cutter, detector, calibration=job.calibration)
+    cutter.expect(subject.in_color, in_infrared=subject.in_infrared)
     track = LandmarkTrack(smoothing=config.smoothing, fps=fps, fill_gaps_s=config.fill_gaps_s)
     labels = labels_at(job.traces, time_s, lag_s=config.rater_lag_s, max_gap_s=config.max_label_gap_s)
     offsets_ms = {f"offset_ms_{s}": reader.offsets_ms(s) for s in session.streams if s is not Stream.COLOR}
@@ -111,7 +111,7 @@ def build_session(job: SessionJob, on_frames: Callable[[int], None]) -> SessionR
         subject=job.subject,
         simulated=job.simulated,
         fate="built",
-        remarks=(*remarks, *([track.remark] if track.remark else []), *labels.remarks),
+        remarks=(*remarks, *(line for line in (cutter.remark, track.remark) if line), *labels.remarks),
         file=job.out.name,
         key=job.key or None,
         sha256=sha256_of_file(job.out),
@@ -131,7 +131,7 @@ def build_session(job: SessionJob, on_frames: Callable[[int], None]) -> SessionR
         ticks=account.ticks,
         stored=account.stored,
         at_no_tick=account.at_no_tick,
-        subject_choice=choice.words,
+        subject_choice=subject.in_color.words,
         geometry=geometry,
         geometry_reason=geometry_reason,
     )

@@ -76,7 +76,7 @@ def test_nobody_that_a_run_has_seen_is_tested_in_another_fold_or_split(trained: 
 
 def test_a_fold_goes_with_a_split_in_folds_and_with_no_other(trained: Path, tmp_path: Path) -> None:
     for options, said in (
-        ({"split": "kfold4"}, "wanted a fold of 0 to 3 for split 'kfold4', found None"),
+        ({"split": "kfold4"}, "split 'kfold4' is in folds: pass --fold 0 to 3: .*dataset$"),
         ({"split": "kfold4", "fold": 4}, "wanted a fold of 0 to 3"),
         ({"fold": 0}, "wanted no fold for split 'default'"),
         ({"split": "other"}, "wanted a split 'other', the dataset has default, kfold4"),

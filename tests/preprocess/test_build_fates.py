@@ -15,11 +15,12 @@ from mavfer.annotate.trace import Trace, write_trace
 from mavfer.calibrate.calibration import Calibration
 from mavfer.calibrate.calibration_file import write_calibration
 from mavfer.capture.mcap_reader import McapReader
+from mavfer.capture.session import read_record
 from mavfer.capture.video import import_video
 from mavfer.errors import CalibrationError, ConfigError, DatasetError, SessionError, TraceError
 from mavfer.preprocess.build import build_dataset
 from mavfer.preprocess.build_report import BuildReport
-from mavfer.preprocess.building.sessions_given import sessions_given
+from mavfer.preprocess.building.sessions_given import sessions_given, without_boards
 from mavfer.preprocess.dataset.checking import check_dataset
 from mavfer.preprocess.dataset.clips import open_dataset
 from mavfer.preprocess.dataset.record import ClipConfig, SplitConfig
@@ -125,6 +126,45 @@ def test_a_folder_of_sessions_is_its_sessions_and_one_named_twice_is_one(tmp_pat
     found = sessions_given([tmp_path / "all", tmp_path / "all" / "b", tmp_path / "all" / ".." / "all" / "a"])
     assert [one.id for one in found] == ["a", "b"]
     assert not any(one.error for one in found)
+
+
+def test_recordings_without_a_record_in_a_folder_of_sessions_fail_by_name(tmp_path: Path, film: Path) -> None:
+    copy_of(film, tmp_path / "all" / "a")
+    bare = copy_of(film, tmp_path / "all" / "bare")
+    (bare / "session.toml").unlink()
+    (tmp_path / "all" / "notes").mkdir()
+    report = build([tmp_path / "all"], tmp_path / "d")
+    assert [(one.id, one.fate) for one in report.record.sessions] == [("a", "built"), ("bare", "failed")]
+    assert fate(report, "bare") == str(sessions_given([bare])[0].error)
+
+
+def test_the_board_that_a_calibration_was_solved_from_is_left_out_of_a_folder(
+    tmp_path: Path, film: Path, calibration: Calibration
+) -> None:
+    """Told by rig, id and date; one that is named, or is another's, is built as any session."""
+    copy_of(film, tmp_path / "all" / "a")
+    board = copy_of(film, tmp_path / "all" / "board")
+    taken = read_record(board)
+    solved = replace(
+        calibration, rig=taken.rig, board="9x6x25mm", sources=("board",), created_utc=taken.started_utc
+    )
+    write_calibration(tmp_path / "c.toml", solved)
+    report = build([tmp_path / "all"], tmp_path / "d", calibration=tmp_path / "c.toml")
+    assert report.left_out == ("board: the calibration was solved from it",)
+    assert [one.id for one in report.record.sessions] == ["a"]
+
+    def left_out(*paths: Path, **change) -> list[str]:
+        return [one.id for one in without_boards(sessions_given(paths), [replace(solved, **change)])[1]]
+
+    assert left_out(tmp_path / "all") == ["board"]
+    assert left_out(tmp_path / "all", board) == left_out(board) == []
+    assert left_out(tmp_path / "all", rig="another") == []
+    assert left_out(tmp_path / "all", created_utc="2020-01-01T00:00:00+00:00") == []
+    assert left_out(tmp_path / "all", board="") == []  # imported from a subject's session
+    (tmp_path / "boards").mkdir()
+    board.rename(tmp_path / "boards" / "board")
+    with pytest.raises(DatasetError, match="found none but boards that the calibration was solved from"):
+        left_out(tmp_path / "boards")
 
 
 def test_no_session_at_all_is_said(tmp_path: Path) -> None:

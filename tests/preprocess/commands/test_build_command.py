@@ -1,5 +1,6 @@
 """What the command line says: the table, the warnings, the exit code."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import typer
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from mavfer.annotate.trace import Trace, write_trace
 from mavfer.capture.video import import_video
 from mavfer.errors import ConfigError, DatasetError
 from mavfer.preprocess.commands.build import build_dataset
@@ -55,7 +57,9 @@ def test_a_failed_session_is_named_and_the_exit_code_is_1(
     )
     result = run(video_session, blank, "--out", tmp_path / "d", "--workers", 1)
     assert result.exit_code == 1
+    assert result.stderr.count("not built") == 1
     assert "not built: b: wanted a face" in result.stderr
+    assert "1 of 2 sessions is not in the dataset" in result.stderr
     assert len(open_dataset(tmp_path / "d").sessions) == 1
 
 
@@ -87,6 +91,44 @@ def test_what_was_built_before_is_said(tmp_path: Path, video_session: Path) -> N
     assert result.exit_code == 0
     assert "1 of 1 sessions were unchanged and not built again" in result.stderr
     assert f"why the rest is not: {tmp_path / 'd' / 'report.html'}" in result.stdout
+
+
+def test_a_session_that_cannot_even_begin_is_said_once_too(tmp_path: Path, video_session: Path) -> None:
+    result = run(video_session, tmp_path / "none", "--out", tmp_path / "d", "--fps", 1)
+    assert result.exit_code == 1
+    assert result.stderr.count("not built") == 1
+    assert "not built: none: wanted a session folder, found nothing" in result.stderr
+
+
+def test_one_rated_dimension_is_named_with_its_share(tmp_path: Path, video_session: Path) -> None:
+    time_s = np.arange(0, 10, 0.1)
+    write_trace(tmp_path / "t", Trace("v", "A", "arousal", time_s, np.ones(100)))
+    result = run(video_session, "--out", tmp_path / "d", "--traces", tmp_path / "t", "--fps", 1)
+    assert result.exit_code == 0, result.output
+    assert "100.0% arousal" in result.stdout
+
+
+def test_an_interrupted_build_says_what_is_kept_and_the_same_command_goes_on(
+    tmp_path: Path, video_session: Path
+) -> None:
+    """The signal comes when the first of two sessions is finished, before its line is printed."""
+    other = tmp_path / "w"
+    shutil.copytree(video_session, other)
+    text = (other / "session.toml").read_text()
+    (other / "session.toml").write_text(text.replace('id = "v"', 'id = "w"'))
+    script = (
+        "import os, signal; from mavfer.preprocess.commands.build_progress import BuildProgress as Shown\n"
+        "Shown.ended = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "from mavfer.__main__ import build_dataset; build_dataset()"
+    )
+    words = [str(video_session), str(other), "--out", str(tmp_path / "d"), "--fps", "1", "--workers", "1"]
+    stopped = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True)
+    assert stopped.returncode == 130, stopped.stderr
+    kept = "1 session is finished and kept; the same command goes on from there"
+    assert stopped.stderr.splitlines() == [kept, "interrupted"]
+    result = run(*words)
+    assert result.exit_code == 0
+    assert "1 of 2 sessions were unchanged" in result.stderr
 
 
 @pytest.mark.parametrize(

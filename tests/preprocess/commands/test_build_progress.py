@@ -57,7 +57,7 @@ def test_without_a_terminal_each_session_is_a_line_as_it_ends() -> None:
     assert progress_of(terminal=False).splitlines() == [
         "built a (1 of 3): 40 frames, 10.0 frames/s",
         "unchanged [b] (2 of 3): 40 frames, built before",
-        "not built c (3 of 3): wanted a face, found none: c",
+        "not built: c: wanted a face, found none: c",
     ]
 
 

@@ -104,7 +104,7 @@ def test_a_folder_of_a_fold_is_exported_as_its_fold_says(run: Callable, tmp_path
     assert (code, out.split(":")[0]) == (0, "20 frames of 1 sessions, 19 pictures")
     code, _, err = run("export", golden, tmp_path / "g", "--to", "frames", "--split", "loso")
     assert code == 1
-    assert "wanted a fold of 0 to 2" in err
+    assert err == f"error: split 'loso' is in folds: pass --fold 0 to 2: {golden}\n"
 
 
 def test_info_shows_a_dash_for_the_labels_of_a_part_that_has_none(
@@ -121,3 +121,20 @@ def test_info_shows_a_dash_for_the_labels_of_a_part_that_has_none(
     assert code == 0
     assert "nan" not in out
     assert line.split()[4] == "-"
+
+
+def test_info_names_the_dimension_where_only_one_is_rated(
+    run: Callable, tmp_path: Path, write_dataset: Write
+):
+    def unrated(name: str, columns: dict) -> None:
+        columns["arousal"][:] = np.nan
+        columns["valence"][:10] = np.nan
+        if name == "b":
+            columns["valence"][:] = np.nan
+
+    folder = write_dataset(tmp_path / "d", {"a": "S01", "b": "S02"}, change=unrated)
+    _, out, _ = run("info", folder)
+    (of_a,) = [line for line in out.splitlines() if line.startswith("a ")]
+    (of_b,) = [line for line in out.splitlines() if line.startswith("b ")]
+    assert "75.0% valence" in of_a
+    assert of_b.split()[5] == "0.0%"

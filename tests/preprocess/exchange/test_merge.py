@@ -172,14 +172,15 @@ def test_datasets_of_both_schemas_merge_where_they_are_made_alike(tmp_path: Path
     assert len(sessions["n"].read_ticks("row")) == 80
 
 
-def test_one_recording_under_two_names_is_said(tmp_path: Path, two: tuple[Path, Path]):
+def test_one_recording_under_two_names_is_refused(tmp_path: Path, two: tuple[Path, Path]):
     for path in two:
         record = read_record(path)
         entries = [entry.model_copy(update={"source_sha256": f"of {entry.id}"}) for entry in record.sessions]
         write_record(path, record.model_copy(update={"sessions": tuple(entries)}), overwrite=True)
-    report = merge_datasets((two[1], two[1]), out=tmp_path / "m", prefixes=("x", "y"))
-    assert report.remarks == (
-        "sessions 'x-c' and 'y-c' are one recording; a split may train on one and test on the other",
-    )
+    with pytest.raises(
+        DatasetError, match=r"found one as 'x-c' and as 'y-c', which a split may part; .*two$"
+    ):
+        merge_datasets((two[1], two[1]), out=tmp_path / "m", prefixes=("x", "y"))
+    assert not (tmp_path / "m").exists()
     report = merge_datasets(two, out=tmp_path / "n", prefixes=("x", "y"))
-    assert not [line for line in report.remarks if "one recording" in line]
+    assert len(report.record.built) == 3

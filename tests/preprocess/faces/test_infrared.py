@@ -13,11 +13,16 @@ from mavfer.preprocess.faces.face import Found
 from mavfer.preprocess.faces.infrared import (
     InfraredFinder,
     carry_to_color,
+    choice_in_color,
+    choice_in_infrared,
+    depth_in_infrared,
     find_in_infrared,
     tone_mapped,
     too_dark,
 )
+from mavfer.preprocess.faces.follower import FaceFollower
 from mavfer.preprocess.faces.landmarks import eye_distance
+from mavfer.preprocess.faces.survey import SubjectChoice
 from mavfer.preprocess.rows.template import INNER
 
 Frame = tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint16], NDArray[np.float64]]
@@ -101,3 +106,55 @@ def test_a_landmark_over_a_hole_goes_by_the_rest_of_the_face(calibration: Calibr
     assert whole is not None
     assert holed is not None
     np.testing.assert_allclose(holed, whole, atol=1e-3)
+
+
+def test_where_fits_take_the_rim_of_glasses_for_eyes_the_last_shape_decides(calibration: Calibration) -> None:
+    """A subject with glasses, 50 pixels wide, ten times a second: half of the fits of some frames run off."""
+    scene = SceneSettings(clock="virtual", light=0.05, seed=5)
+    view = KinectView(scene, subject="S04", seconds=4.2)
+    alone, follower = FaceFollower(), FaceFollower(by_shape=True)
+    for k in range(10, 16):
+        depth_mm, infrared = view.depth_infrared(k / 10, k)
+        find_in_infrared(infrared, t_s=k / 10, follower=alone)
+        face = find_in_infrared(infrared, t_s=k / 10, follower=follower)
+        assert face is not None
+        there = carry_to_color(face.landmarks_px, depth_mm, calibration)
+        assert there is not None
+        assert view.person is not None
+        truth = calibration.color.project(view.person.landmark_places(view.take.at(k / 10)))
+        assert np.linalg.norm(there - truth, axis=1)[INNER].mean() / eye_distance(truth) < 0.12
+    assert alone.n_doubted > 0
+    assert follower.n_doubted == 0
+
+
+KNOWN = SubjectChoice("the only face", 1, (960.0, 560.0), (150.0, 180.0), (850.0, 950.0))
+
+
+def test_a_choice_carried_to_infrared_is_carried_back(calibration: Calibration) -> None:
+    there = choice_in_infrared(KNOWN, calibration)
+    back = choice_in_color(there, calibration)
+    assert 30 < there.width_px[0] < 100
+    np.testing.assert_allclose(back.center_px, KNOWN.center_px, atol=0.1)
+    np.testing.assert_allclose(back.width_px, KNOWN.width_px, atol=0.1)
+    np.testing.assert_allclose(back.depth_mm, KNOWN.depth_mm, atol=0.1)
+
+
+def test_without_a_distance_nobody_is_known_in_infrared(calibration: Calibration) -> None:
+    choice = SubjectChoice("the only face", 1, (960.0, 560.0), (150.0, 180.0))
+    assert choice_in_infrared(choice, calibration).n_people == 0
+
+
+def test_infrared_takes_no_face_at_another_distance_than_the_subject(
+    dark: list[Frame], calibration: Calibration
+) -> None:
+    color, infrared, depth_mm, truth = dark[0]
+    face = find_in_infrared(infrared)
+    assert face is not None
+    distance_mm = depth_in_infrared(depth_mm, calibration)(face.box_px)
+    width = float(face.box_px[2] - face.box_px[0])
+    x, y = ((face.box_px[:2] + face.box_px[2:]) / 2).tolist()
+    for apart_mm, found in ((0.0, True), (800.0, False)):
+        there = (distance_mm + apart_mm - 20, distance_mm + apart_mm + 20)
+        choice = SubjectChoice("the only face", 1, (x, y), (width, width), there)
+        finder = InfraredFinder(calibration, choice=choice)
+        assert (finder.find(color, infrared, depth_mm, t_s=0) is not None) is found

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from mavfer.__main__ import command_line
 from mavfer.capture.streams import Stream
 from mavfer.errors import DatasetError, OutputError
-from mavfer.preprocess.dataset.record import Part, Reason, SplitScheme
+from mavfer.preprocess.dataset.record import Part, Reason, SplitScheme, read_record
 from mavfer.preprocess.report import cards, looks, losses
 from mavfer.preprocess.report.page import dataset_page
 
@@ -219,6 +219,17 @@ def test_of_many_sessions_those_that_lost_most_are_shown_and_the_others_are_coun
     assert "the mean faces of the other 2 sessions" in words
     card_section = html[html.index(">Session by session</h2>") :]
     assert re.findall(r"<h3>(take-\d)", card_section) == ["take-5", "take-6", "take-7"]
+
+
+def test_how_a_subject_was_told_names_the_sessions_in_which_it_was_so():
+    text = text_of(dataset_page(GOLDEN / "dataset-v2").html())
+    entries = read_record(GOLDEN / "dataset-v2").built
+    named = ", ".join(sorted(entry.id for entry in entries if entry.subject_choice))
+    assert re.search(rf"the only face\s+{sum(bool(e.subject_choice) for e in entries)}\s+{named}", text)
+
+
+def test_label_distances_say_to_what(page: str):
+    assert "to train" in text_of(page)
 
 
 def test_a_dataset_without_a_record_is_refused_in_one_line(tmp_path):
