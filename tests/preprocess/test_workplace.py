@@ -19,7 +19,7 @@ from mavfer.capture.video import import_video
 from mavfer.errors import FaceError, OutputError
 from mavfer.preprocess.build import build_dataset
 from mavfer.preprocess.build_report import BuildReport
-from mavfer.preprocess.building.fingerprint import software
+from mavfer.preprocess.building.fingerprint import build_key, software
 from mavfer.preprocess.building.jobs import SessionTask, sha256_of_traces
 from mavfer.preprocess.building.workplace import Workplace
 from mavfer.preprocess.dataset.checking import verify_dataset
@@ -267,7 +267,12 @@ def test_another_file_in_the_place_of_the_landmark_model_changes_the_key(
     config = ClipConfig()
     keys = {
         build_key(
-            "f", traces_sha256=None, calibration_sha256=None, detector_sha256=None, config=config, versions=one
+            "f",
+            traces_sha256=None,
+            calibration_sha256=None,
+            detector_sha256=None,
+            config=config,
+            versions=one,
         )
         for one in seen
     }
