@@ -209,7 +209,8 @@ def add_faces(page: Page, sessions: Sequence[Path], dataset: Dataset, *, n_shown
     page.section(
         "Aligned faces",
         "The same face on the same place in every stream, 96 pixels wide: what the networks see. Depth is "
-        "colored around each face's own distance.",
+        "colored around each face's own distance. Which frames are missing, and why: dataset/report.html, "
+        "beside this page.",
     )
     light = {path.name: light_of(open_session(path)) for path in sessions}
     by_light = sorted(dataset.sessions, key=lambda s: light[s.session_id] > POOR_LIGHT)
