@@ -11,7 +11,7 @@ of a busy server, clips of 16 frames with any start:
 | blosc2 | 0.51               | 1.1               | 270           | 0.04            |
 
 none is the default: every HDF5 reader opens it, a column lies in the file in one piece and is mapped, so
-a clip is read some 20 times as fast as from blosc2, and a build writes it fastest. What it costs is disk: 83
+a clip is read some 15 times as fast as from blosc2, and a build writes it fastest. What it costs is disk: 83
 KB per row, 100 MB for five minutes at 4 frames per second, a tenth of what the recorded session itself
 takes. blosc2 halves that and is the quicker of the compressions, but other programs need a plugin to
 open the pixels: the chunks are what the filter reads that is registered with the HDF Group as 32026
