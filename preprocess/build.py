@@ -29,6 +29,7 @@ from .dataset.record import (
     write_record,
 )
 from .faces.follower import BOX_POLICY
+from .faces.hog import detector_named
 from .labels.ratings import Rated, read_ratings
 from .scheduling.processes import build_here, build_in_processes
 from .scheduling.watch import Watch, Watches
@@ -77,7 +78,7 @@ def build_dataset(
 
     Raises
     ------
-    CalibrationError, TraceError, ConfigError
+    CalibrationError, TraceError, ConfigError, FaceError
         A calibration, the folder of traces or the detector cannot be used at all.
     DatasetError
         The split asks for more subjects than there are, or not one of several sessions could be built.
@@ -101,6 +102,7 @@ def build_dataset(
     if asked:
         draw_scheme(asked, split)  # too few subjects: said before hours of work, not after
     yunet_sha256 = sha256_of_detector(yunet)
+    detector = detector_named(yunet).name  # a file that is no detector: said now, not by every session
     rated = {} if traces is None else read_ratings(traces, {one.id for one in found if one.record})
     with closing(Workplace(out, overwrite=overwrite, fresh=fresh)) as workplace:
         ledger = Ledger(workplace)
@@ -127,7 +129,7 @@ def build_dataset(
             workplace,
             config=config,
             split=split,
-            yunet=yunet,
+            detector=detector,
             traces_given=traces is not None,
         )
         write_record(workplace.folder, record, overwrite=True)
@@ -174,7 +176,7 @@ def _record(
     *,
     config: ClipConfig,
     split: SplitConfig,
-    yunet: Path | None,
+    detector: str,
     traces_given: bool,
 ) -> tuple[DatasetRecord, list[str]]:
     """Return the dataset's record and what went wrong with it; raises where not one session was built."""
@@ -203,7 +205,7 @@ def _record(
     record = DatasetRecord(
         software=f"mavfer {__version__}",
         simulated=any(entry.simulated for entry in built),
-        detector="dlib HOG" if yunet is None else f"YuNet {yunet.name}",
+        detector=detector,
         box_policy=BOX_POLICY,
         config=config,
         splits=splits,

@@ -15,8 +15,8 @@ from ...capture.streams import Stream
 from ...errors import DatasetError
 from ..dataset.clips import DatasetSession, parts_of, windows
 from ..dataset.record import HAS_PIXELS, VALID, DatasetRecord, Part, Reason, SessionRecord, SplitScheme
+from ..rows.template import LEFT_EYE, NOSE_TIP, RIGHT_EYE
 
-LEFT_EYE, RIGHT_EYE, NOSE_TIP = slice(36, 42), slice(42, 48), 30  # in the order of 300-W's 68 points
 CLIP_LENGTH = 16  # the paper's (section V-A)
 TEST_STEP = 8
 NEXT_ROW_PERIODS = 1.5  # rows farther apart than this are not neighbors

@@ -23,6 +23,7 @@ from mavfer.preprocess.build import BuildReport, build_dataset
 from mavfer.preprocess.dataset.checking import verify_dataset
 from mavfer.preprocess.dataset.clips import DatasetSession, open_dataset
 from mavfer.preprocess.dataset.record import ClipConfig, Reason, SplitConfig
+from mavfer.preprocess.faces.hog import detector_named
 from mavfer.preprocess.rows import align
 
 Write = Callable[..., Path]
@@ -57,6 +58,10 @@ def built(
 @pytest.fixture(scope="module")
 def rows(built: BuildReport) -> DatasetSession:
     return verify_dataset(built.path).sessions[0]
+
+
+def test_the_record_names_the_detector_as_it_names_itself(built: BuildReport) -> None:
+    assert built.record.detector == detector_named(None).name
 
 
 def test_every_frame_time_has_a_row_and_every_row_a_reason(built: BuildReport, rows: DatasetSession) -> None:

@@ -17,7 +17,7 @@ from mavfer.calibrate.calibration_file import write_calibration
 from mavfer.capture.mcap_reader import McapReader
 from mavfer.capture.session import read_record
 from mavfer.capture.video import import_video
-from mavfer.errors import CalibrationError, ConfigError, DatasetError, SessionError, TraceError
+from mavfer.errors import CalibrationError, ConfigError, DatasetError, FaceError, SessionError, TraceError
 from mavfer.preprocess.build import build_dataset
 from mavfer.preprocess.build_report import BuildReport
 from mavfer.preprocess.building.sessions_given import sessions_given, without_boards
@@ -282,3 +282,7 @@ def test_inputs_that_no_session_can_use_are_said_at_once(tmp_path: Path, film: P
     with pytest.raises(ConfigError, match="wanted a YuNet detector"):
         build([film], tmp_path / "d", yunet=tmp_path / "yunet.onnx")
     assert not list(tmp_path.iterdir())
+    (tmp_path / "no.onnx").write_bytes(b"no network")
+    with pytest.raises(FaceError, match="YuNet"):
+        build([film], tmp_path / "d", yunet=tmp_path / "no.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["no.onnx"]

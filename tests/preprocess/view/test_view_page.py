@@ -165,6 +165,8 @@ def test_a_clip_that_is_repeated_begins_again(page, viewer):
     page.keyboard.press(" ")
     page.wait_for_function("() => parseInt(document.getElementById('where').textContent.slice(4)) < 3")
     page.keyboard.press(" ")
+    row = int(page.locator("#where").inner_text().split()[1])
+    assert row < 13  # of the same clip, rows 0 to 15, and not of the next
 
 
 def test_a_click_on_the_timeline_goes_there_and_the_address_follows(page, viewer):
