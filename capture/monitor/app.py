@@ -2,24 +2,22 @@
 
 import asyncio
 import contextlib
-import hashlib
-import html
-import re
-from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.resources import files
 
 from fastapi import FastAPI, Request, WebSocket
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 
+from ...web.access import Access, Hosts
+from ...web.gate import Gate
+from ...web.plain import onward_page, told_page
 from ..desk import Desk
 from ..streams import Stream
-from .access import Access, Hosts
 from .feed import Feed, hello_message
-from .gate import Gate
 from .live import CLOSE_LATER, Page
 
 MAX_PAGES = 8
+SOFT = "Recording does not depend on this page."
 PACKAGE = __name__.rpartition(".")[0]
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "html": "text/html"}
 
@@ -62,13 +60,15 @@ def build_app(
     @app.get("/")
     async def page(request: Request) -> Response:
         if not request.scope["state"]["known"]:
-            return _told(
+            return told_page(
                 "This page needs a link",
                 "The monitor shows a person's face, so it opens only by the link that was printed in the "
                 "terminal where `mavfer record` runs.",
                 "To have a link printed there, press the button.",
-                401,
-                button=True,
+                status=401,
+                button=("Print a link in the terminal", "/enter"),
+                soft=SOFT,
+                dark=True,
             )
         return _part(parts["page.html"], "html")
 
@@ -76,14 +76,14 @@ def build_app(
     async def enter(request: Request, token: str = "") -> Response:
         session = access.open_session(token)
         if session is None and request.scope["state"]["known"]:
-            return _onward()
+            return onward_page("the monitor", dark=True)
         if session is None:
             title = "This link has been used" if token else "A link opens this page once"
             text = (
                 "Each link opens the monitor in one browser, once, so that nobody else can look on with it."
             )
-            return _told(title, text, how_to_get_a_link(), 403)
-        answer = _onward()
+            return told_page(title, text, how_to_get_a_link(), status=403, soft=SOFT, dark=True)
+        answer = onward_page("the monitor", dark=True)
         answer.set_cookie(cookie, session, httponly=True, samesite="strict", path="/")
         return answer
 
@@ -120,47 +120,3 @@ def _read_parts() -> dict[str, bytes]:
 
 def _part(content: bytes, kind: str) -> Response:
     return Response(content, media_type=f"{TYPES[kind]}; charset=utf-8")
-
-
-def _onward() -> Response:
-    """Return a page that goes on to the page by itself.
-
-    A redirect would not do: after a link in another site's page, the browser counts the whole chain as that
-    site's, and keeps a SameSite=Strict cookie back.
-    """
-    page = _plain("Opening the monitor", '<p><a href="/">Open the monitor</a></p>', onward=True)
-    return HTMLResponse(page, headers=_plain_headers(page))
-
-
-def _told(title: str, text: str, what_to_do: str, status: int, *, button: bool = False) -> Response:
-    """Return a page that says what is wrong and what to do; it holds nothing of the take."""
-    lines = f"<p>{_inline(text)}</p><p>{_inline(what_to_do)}</p>"
-    if button:
-        lines += '<p><a class="button" href="/enter">Print a link in the terminal</a></p>'
-    lines += "<p class=soft>Recording does not depend on this page.</p>"
-    page = _plain(title, f"<h1>{html.escape(title)}</h1>{lines}")
-    return HTMLResponse(page, status, headers=_plain_headers(page))
-
-
-def _inline(text: str) -> str:
-    """Return text as HTML; what stands between backticks is code."""
-    return re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(text))
-
-
-def _plain(title: str, body: str, *, onward: bool = False) -> str:
-    folder = files(PACKAGE) / "assets"
-    page = (folder / "plain.html").read_text(encoding="utf-8")
-    refresh = '<meta http-equiv="refresh" content="0; url=/">' if onward else ""
-    return (
-        page.replace("{{refresh}}", refresh)
-        .replace("{{title}}", html.escape(title))
-        .replace("{{body}}", body)
-    )
-
-
-def _plain_headers(page: str) -> dict[str, str]:
-    """Return the policy of a plain page: its own style by its hash, and nothing else."""
-    found = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
-    digest = b64encode(hashlib.sha256((found[1] if found else "").encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
-    return {"content-security-policy": f"{policy}; form-action 'none'"}

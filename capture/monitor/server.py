@@ -1,24 +1,16 @@
 """The monitor's server: a thread of the master's process that serves the page and touches only the desk."""
 
-import contextlib
-import socket
-import threading
-import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from ...errors import RecordError
+from ...web.access import Access, Hosts, is_loopback
+from ...web.links import Links
+from ...web.server import PageServer
 from ..desk import Desk
 from ..streams import Stream
-from .access import Access, Hosts, is_loopback
 
-if TYPE_CHECKING:
-    import uvicorn
-
-START_S = 10.0
-STOP_S = 5.0
-TELL_EVERY_S = 5.0
 MAX_CONNECTIONS = 64
 PAGES_LET_GO_S = 1
 
@@ -54,22 +46,32 @@ class Monitor:
         self._desk, self._host, self._asked_port = desk, host, port
         self._streams, self._labels, self._tell = tuple(streams), tuple(labels)[:9], tell
         self._access = Access()
-        self._token = self._access.new_token()
-        self._told_s = -TELL_EVERY_S
-        self._socket: socket.socket | None = None
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
+        self._links: Links
+        self._server: PageServer | None = None
         self.port = port
+        self.address = ""
+        """Where the page is, without the token."""
         self.failures: list[str] = []
         """Defects that the server met and outlived; shown by nobody, empty in a sound program."""
 
     def __enter__(self) -> Self:
-        import uvicorn
-
         from .app import build_app
 
-        self._socket = _listen(self._host, self._asked_port)
-        self.port = self._socket.getsockname()[1]
+        server = self._server = PageServer(
+            "the monitor page",
+            host=self._host,
+            port=self._asked_port,
+            error=RecordError,
+            free_a_port="choose another port",
+        )
+        self.port, self.address = server.port, server.address
+        tell = self._tell
+        self._links = Links(
+            self._access,
+            server.address,
+            tell=None if tell is None else lambda link: tell(f"monitor: {link}"),
+            where="`mavfer record` runs",
+        )
         gate = build_app(
             self._desk,
             self._access,
@@ -78,36 +80,18 @@ class Monitor:
             streams=self._streams,
             labels=self._labels,
             warning=self.warning,
-            how_to_get_a_link=self._how_to_get_a_link,
+            how_to_get_a_link=self._links.tell,
         )
         self.failures = gate.failures
-        config = uvicorn.Config(
+        server.start(
             gate,
-            http="h11",
+            let_go_s=PAGES_LET_GO_S,
+            max_connections=MAX_CONNECTIONS,
             ws="websockets-sansio",
             ws_max_size=64 * 1024,
             ws_per_message_deflate=False,
             lifespan="on",
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=PAGES_LET_GO_S,
         )
-        server = self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=server.run, args=([self._socket],), name="monitor page", daemon=True
-        )
-        self._thread.start()
-        deadline_s = time.monotonic() + START_S
-        while not server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline_s:
-                self.close()
-                raise RecordError(f"the monitor page did not start within {START_S:g} s: {self.address}")
-            self._thread.join(0.01)
         return self
 
     def __exit__(
@@ -118,27 +102,16 @@ class Monitor:
     def close(self) -> None:
         """Let the pages go and end the server; harmless when called twice."""
         if self._server is not None:
-            self._server.should_exit = True
-        if self._thread is not None:
-            self._thread.join(STOP_S)
-        if self._socket is not None:
-            self._socket.close()
-
-    @property
-    def address(self) -> str:
-        """Where the page is, without the token."""
-        host = self._host if self._host not in ("0.0.0.0", "::", "") else socket.gethostname()
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+            self._server.close()
 
     @property
     def url(self) -> str:
         """The link that was made last; it opens the page once, in one browser."""
-        return f"{self.address}enter?token={self._token}"
+        return self._links.url
 
     def new_link(self) -> str:
         """Return a new link; the one before it, if unused, is void."""
-        self._token = self._access.new_token()
-        return self.url
+        return self._links.new()
 
     @property
     def warning(self) -> str:
@@ -149,40 +122,3 @@ class Monitor:
             f"The monitor page is served to the network at {self._host}, without encryption: whoever can "
             "listen on it sees the subject's face. Serve it on 127.0.0.1 and use an SSH tunnel instead."
         )
-
-    def _how_to_get_a_link(self) -> str:
-        """Print a valid link if there is somewhere to print it; return what to tell whoever asked."""
-        if self._tell is None:
-            return "Ask for a new link in the terminal where `mavfer record` runs."
-        now_s = time.monotonic()
-        if now_s - self._told_s >= TELL_EVERY_S:
-            self._told_s = now_s
-            link = self.url if self._access.link_is_unused else self.new_link()
-            with contextlib.suppress(Exception):  # a terminal that is gone must not take the page with it
-                self._tell(f"monitor: {link}")
-        return "A new link is printed now in the terminal where `mavfer record` runs. Open that one."
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; raises RecordError."""
-    try:
-        family, kind, proto, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, proto)
-    except (OSError, UnicodeError, OverflowError) as error:
-        raise RecordError(f"wanted an address for the monitor page, found {host!r}: {error}") from error
-    try:
-        if socket.has_ipv6 and family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)  # Windows lets two bind one port otherwise
-        listener.setsockopt(socket.SOL_SOCKET, exclusive or socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise RecordError(
-            f"the monitor page cannot be served ({error.strerror or error}); choose another port or stop "
-            f"what listens there: {host}:{port}"
-        ) from error
-    return listener

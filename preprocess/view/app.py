@@ -14,15 +14,15 @@ import numpy as np
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
 
-from ...capture.monitor.access import Access, Hosts
-from ...capture.monitor.gate import Gate
 from ...capture.streams import Stream
 from ...errors import DatasetError
+from ...web.access import Access, Hosts
+from ...web.gate import Gate
+from ...web.plain import onward_page, told_page
 from ..dataset.clips import DatasetSession
 from ..dataset.record import DEFAULT_SPLIT, Reason
 from .catalog import Catalog, catalog_table
 from .pictures import chunk_of, color_chunk_png, counts_chunk, row_png, scales
-from .plain import onward_page, told_page
 from .rows import crop_landmarks, facts_table
 from .worklist import Order, Wanted, Worklist
 
@@ -66,8 +66,8 @@ def build_app(
                 "The viewer shows people's faces, so it opens only by the link that was printed in the "
                 "terminal where `mavfer dataset view` runs.",
                 "To have a link printed there, press the button.",
-                401,
-                button=True,
+                status=401,
+                button=("Print a link in the terminal", "/enter"),
             )
         return _part(parts["page.html"], "html")
 
@@ -75,12 +75,12 @@ def build_app(
     def enter(request: Request, token: str = "") -> Response:
         session = access.open_session(token)
         if session is None and request.scope["state"]["known"]:
-            return onward_page()
+            return onward_page("the viewer")
         if session is None:
             title = "This link has been used" if token else "A link opens this page once"
             text = "Each link opens the viewer in one browser, once, so that nobody else can look on with it."
-            return told_page(title, text, how_to_get_a_link(), 403)
-        answer = onward_page()
+            return told_page(title, text, how_to_get_a_link(), status=403)
+        answer = onward_page("the viewer")
         answer.set_cookie(cookie, session, httponly=True, samesite="strict", path="/")
         return answer
 

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
-import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from ...capture.monitor.access import Access, Hosts
 from ...errors import OutputError
+from ...web.access import Access, Hosts
+from ...web.links import Links
+from ...web.server import PageServer
 from .catalog import Catalog
 
-if TYPE_CHECKING:
-    import uvicorn
-
 HOST = "127.0.0.1"
-START_S = 20.0
-STOP_S = 5.0
-TELL_EVERY_S = 5.0
 PAGES_LET_GO_S = 1
 MAX_CONNECTIONS = 256
 
@@ -51,18 +43,17 @@ class Viewer:
     ) -> None:
         self._catalog, self._asked_port, self._first, self._tell = catalog, port, first, tell
         self._access = Access()
-        self._token = self._access.new_token()
-        self._told_s = -TELL_EVERY_S
-        self._socket: socket.socket | None = None
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
+        self._links: Links
+        self._server: PageServer | None = None
         self.port = port
+        self.address = ""
+        """Where the page is, without the token."""
         self.failures: list[str] = []
         """Defects that the server met and outlived; empty in a sound program."""
 
     def __enter__(self) -> Self:
         try:
-            import uvicorn
+            import uvicorn  # noqa: F401
 
             from .app import build_app
         except ImportError as error:
@@ -70,8 +61,15 @@ class Viewer:
                 f"wanted FastAPI and uvicorn to show a dataset in a browser, found none ({error}); "
                 "run `pip install 'mavfer[view]'`"
             ) from error
-        self._socket = _listen(self._asked_port)
-        self.port = self._socket.getsockname()[1]
+        server = self._server = PageServer(
+            "the page",
+            host=HOST,
+            port=self._asked_port,
+            error=OutputError,
+            free_a_port="choose another --port",
+        )
+        self.port, self.address = server.port, server.address
+        self._links = Links(self._access, server.address, tell=self._tell, where="`mavfer dataset view` runs")
         gate = build_app(
             self._catalog,
             self._access,
@@ -81,31 +79,7 @@ class Viewer:
             how_to_get_a_link=self._how_to_get_a_link,
         )
         self.failures = gate.failures
-        config = uvicorn.Config(
-            gate,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            date_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=PAGES_LET_GO_S,
-        )
-        server = self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=server.run, args=([self._socket],), name="dataset page", daemon=True
-        )
-        self._thread.start()
-        deadline_s = time.monotonic() + START_S
-        while not server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline_s:
-                self.close()
-                raise OutputError(f"the page did not start within {START_S:g} s: {self.address}")
-            self._thread.join(0.01)
+        server.start(gate, let_go_s=PAGES_LET_GO_S, max_connections=MAX_CONNECTIONS)
         return self
 
     def __exit__(
@@ -116,60 +90,22 @@ class Viewer:
     def close(self) -> None:
         """Let the pages go and end the server; harmless when called twice."""
         if self._server is not None:
-            self._server.should_exit = True
-        if self._thread is not None:
-            self._thread.join(STOP_S)
-        if self._socket is not None:
-            self._socket.close()
+            self._server.close()
 
     def wait(self) -> None:
         """Return when the server has ended; a signal's exception comes through."""
-        while self._thread is not None and self._thread.is_alive():
-            self._thread.join(0.2)  # on Windows a wait without end lets no Ctrl-C through
-
-    @property
-    def address(self) -> str:
-        """Where the page is, without the token."""
-        return f"http://{HOST}:{self.port}/"
+        if self._server is not None:
+            self._server.wait()
 
     @property
     def url(self) -> str:
         """The link that was made last; it opens the page once, in one browser."""
-        return f"{self.address}enter?token={self._token}"
+        return self._links.url
 
     def new_link(self) -> str:
         """Return a new link; the one before it, if unused, is void."""
-        self._token = self._access.new_token()
-        return self.url
+        return self._links.new()
 
     def _how_to_get_a_link(self) -> str:
-        """Print a valid link if there is somewhere to print it; return what to tell whoever asked."""
-        if self._tell is None:
-            return "Ask for a new link in the terminal where `mavfer dataset view` runs."
-        now_s = time.monotonic()
-        if now_s - self._told_s >= TELL_EVERY_S:
-            self._told_s = now_s
-            link = self.url if self._access.link_is_unused else self.new_link()
-            with contextlib.suppress(Exception):  # a terminal that is gone must not take the page with it
-                self._tell(link)
-        return (
-            "A new link is printed now in the terminal where `mavfer dataset view` runs. Open that one; "
-            "then any link to a frame works in this browser."
-        )
-
-
-def _listen(port: int) -> socket.socket:
-    """Return a socket that listens on this machine alone; raises OutputError."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)  # Windows lets two bind one port otherwise
-        listener.setsockopt(socket.SOL_SOCKET, exclusive or socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        raise OutputError(
-            f"the page cannot be served ({error.strerror or error}); choose another --port or stop what "
-            f"listens there: {HOST}:{port}"
-        ) from error
-    return listener
+        told = self._links.tell()
+        return told if self._tell is None else f"{told} Then any link to a frame works in this browser."

@@ -1,6 +1,6 @@
-"""Who may see the monitor: links that open it once, the sessions they become, and the hosts it answers to.
+"""Who may see a page: links that open it once, the sessions they become, and the hosts it answers to.
 
-Requests come from whatever runs in the operator's browser, other sites included. A session cookie says who
+Requests come from whatever runs in somebody's browser, other sites included. A session cookie says who
 asks; the Host header shows a name that another site has made point here (DNS rebinding), and the Origin
 header shows a page of another site.
 """
@@ -64,12 +64,13 @@ class Hosts:
     Parameters
     ----------
     bound : the address that is served
+    also : further names, those of a proxy before it
     """
 
-    def __init__(self, bound: str) -> None:
+    def __init__(self, bound: str, *, also: Iterable[str] = ()) -> None:
         self.loopback_only = is_loopback(bound)
         names = LOOPBACK_NAMES if self.loopback_only else (*LOOPBACK_NAMES, socket.gethostname())
-        self._names = {name.lower() for name in (*names, bound)}
+        self._names = {name.lower() for name in (*names, bound, *also)}
 
     def allow(self, host: str) -> bool:
         """Return whether a Host header is one of ours; a bare address cannot be a rebound name."""
@@ -91,15 +92,25 @@ def name_of(host: str) -> str | None:
     return (found[1] or found[2]).lower() if found else None
 
 
-def is_same_origin(origin: str, host: str) -> bool:
-    """Return whether an Origin header names the site of a Host header."""
-    return origin.lower() == f"http://{host}".lower()
+def is_same_origin(origin: str, host: str, *, scheme: str = "http") -> bool:
+    """Return whether an Origin header names the site of a Host header that is asked by `scheme`."""
+    return origin.lower() == f"{scheme}://{host}".lower()
 
 
 def one_value(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
     """Return the value of a header that came exactly once; None otherwise."""
     values = [value for key, value in headers if key.lower() == name]
     return values[0].decode("latin-1") if len(values) == 1 else None
+
+
+def cookie_of(header: str, name: str) -> str | None:
+    """Return the value of a cookie, of several the last; None where there is none.
+
+    One jar serves all ports of a host, so cookies of other programs come along, whatever they look like: the
+    standard library's parser gives up at the first that is odd.
+    """
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return next((value for key, _, value in reversed(list(pairs)) if key == name), None)
 
 
 def _digest(secret: str) -> bytes:

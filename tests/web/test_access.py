@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mavfer.capture.monitor.access import MAX_SESSIONS, Access, Hosts, is_same_origin, name_of, one_value
+from mavfer.web.access import MAX_SESSIONS, Access, Hosts, cookie_of, is_same_origin, name_of, one_value
 
 
 def test_a_token_opens_one_session_and_is_void_then():
@@ -84,3 +84,17 @@ def test_an_origin_is_the_same_only_with_scheme_and_port():
 def test_a_header_that_comes_twice_counts_as_none():
     assert one_value([(b"host", b"a")], b"host") == "a"
     assert one_value([(b"host", b"a"), (b"host", b"a")], b"host") is None
+
+
+@pytest.mark.parametrize(
+    "other", ['view={"a": "b"}', "a b=c", "list=[1, 2]", "path=/", "flag", "=x", "caf\xe9=1", ""]
+)
+def test_a_cookie_is_found_beside_those_of_other_programs(other):
+    assert cookie_of(f"{other}; study=abc", "study") == "abc"
+    assert cookie_of(f"study=abc; {other}", "study") == "abc"
+    assert cookie_of(other, "study") is None
+
+
+def test_of_a_cookie_that_comes_twice_the_last_counts_and_its_name_counts_whole():
+    assert cookie_of("study=old; study=abc==", "study") == "abc=="
+    assert cookie_of("my_study=x; studies=y", "study") is None
