@@ -1,0 +1,1 @@
+"""The study's database: raters, links, videos, assignments, takes and their chunks."""
