@@ -1,7 +1,8 @@
 """One rater's continuous rating of one session, and its files.
 
 A trace is `<session>.<rater>.<dimension>.csv` with the columns time_s,value, and beside it a header of
-the same stem, `.json`, that says whose rating of what it is. A CSV without a header is read by its name.
+the same stem, `.json`, that says whose rating of what it is and how it was made. A CSV without a header is
+read by its name. Schema 1 had no `origin`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from pydantic import ValidationError
 from ..config import StrictModel, complaints
 from ..errors import TraceError
 from ..output import new_file, require_free
+from .origin import Origin
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RATING_LIMIT = 10.0
 COLUMNS = ["time_s", "value"]
 Dimension = Literal["valence", "arousal"]
@@ -41,6 +43,7 @@ class Trace:
     time_s : (N,) float64, strictly increasing, seconds since the session's first tick
     value : (N,) float64 in [-10, 10]; NaN where the rater gave none
     simulated : bool, True if no person rated
+    origin : how it was made; None where that is not known
     """
 
     session: str
@@ -49,6 +52,7 @@ class Trace:
     time_s: NDArray[np.float64]
     value: NDArray[np.float64]
     simulated: bool = False
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         time_s = np.array(self.time_s, np.float64)
@@ -83,11 +87,12 @@ class Trace:
 
 class _Header(StrictModel):
     kind: Literal["trace"]
-    schema_version: Literal[1]
+    schema_version: Literal[1, 2]
     session: str
     rater: str
     dimension: Dimension
     simulated: bool = False
+    origin: Origin | None = None
 
 
 def write_trace(folder: Path, trace: Trace, *, overwrite: bool = False) -> Path:
@@ -108,9 +113,12 @@ def write_trace(folder: Path, trace: Trace, *, overwrite: bool = False) -> Path:
         rater=trace.rater,
         dimension=trace.dimension,
         simulated=trace.simulated,
+        origin=trace.origin,
     )
     with new_file(header_path, overwrite=overwrite) as temporary:
-        temporary.write_text(json.dumps(header.model_dump(), indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(header.model_dump(mode="json", exclude_none=True), indent=2) + "\n", encoding="utf-8"
+        )
     with new_file(csv_path, overwrite=overwrite) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -130,7 +138,9 @@ def read_trace(csv_path: Path) -> Trace:
     header = _read_header(csv_path)
     time_s, value = _read_columns(csv_path)
     try:
-        return Trace(header.session, header.rater, header.dimension, time_s, value, header.simulated)
+        return Trace(
+            header.session, header.rater, header.dimension, time_s, value, header.simulated, header.origin
+        )
     except TraceError as error:
         raise TraceError(f"{error}; mend or leave out the file: {csv_path}") from error
 
@@ -179,7 +189,13 @@ def _read_header(csv_path: Path) -> _Header:
     path = csv_path.with_suffix(".json")
     if path.is_file():
         try:
-            return _Header.model_validate_json(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            if '"kind": "gold"' in text[:200]:
+                raise TraceError(
+                    "wanted a rater's trace, found a gold standard; keep gold standards in a folder of their "
+                    f"own: {csv_path}"
+                )
+            return _Header.model_validate_json(text)
         except (ValidationError, UnicodeDecodeError) as error:
             reason = complaints(error, _Header) if isinstance(error, ValidationError) else str(error)
             raise TraceError(

@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mavfer.annotate.exchange.events_file import read_events, require_events
+from mavfer.annotate.origin import Origin
+from mavfer.annotate.takes.log import runs_of
 from mavfer.annotate.trace import Trace, read_trace, read_traces, write_trace
 from mavfer.errors import OutputError, TraceError
 
@@ -42,6 +45,41 @@ def test_a_trace_of_schema_1_reads_as_it_always_did() -> None:
     assert (read.session, read.rater, read.dimension) == ("golden", "r1", "arousal")
     np.testing.assert_array_equal(read.time_s, [0.0, 0.5, 1.25])
     np.testing.assert_array_equal(read.value, [-3.0, np.nan, 7.0])
+
+
+def test_a_trace_of_schema_2_reads_as_it_always_did() -> None:
+    folder = Path(__file__).parent / "golden"
+    read = read_trace(folder / "golden2.r1.valence.csv")
+    assert (read.session, read.rater, read.dimension) == ("golden2", "r1", "valence")
+    np.testing.assert_array_equal(read.time_s, [7.0, 7.5, 8.25])
+    np.testing.assert_array_equal(read.value, [-3.0, 7.0, np.nan])
+    made = read.origin
+    assert made is not None
+    assert (made.source, made.resampling, made.lag_s) == ("mavfer", "last value at frame times", 0)
+    assert (made.frames_shown, made.frames_missing, made.complete) == (2, 1, False)
+    assert made.comments[0].text == "a door"
+    assert made.events is not None
+    (chunk,) = read_events(require_events(folder, made.events))
+    (run,) = runs_of([chunk])
+    assert [event.kind for event in run] == ["value", "playback", "frame", "value", "frame", "comment"]
+
+
+def test_how_a_trace_was_made_is_read_as_it_was_written(tmp_path: Path) -> None:
+    made = Origin(source="CARMA", resampling="means", scale=(-100, 100), file="a, \u00fc.csv", lag_s=2.5)
+    read = read_trace(write_trace(tmp_path, trace(origin=made)))
+    assert read.origin == made
+    assert read_trace(write_trace(tmp_path, trace(), overwrite=True)).origin is None
+
+
+def test_a_header_of_a_newer_version_or_with_unknown_words_is_refused(tmp_path: Path) -> None:
+    path = write_trace(tmp_path, trace())
+    header = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps({**header, "schema_version": 3}))
+    with pytest.raises(TraceError, match="schema_version: wanted 1 or 2, found 3"):
+        read_trace(path)
+    path.with_suffix(".json").write_text(json.dumps({**header, "mood": "good"}))
+    with pytest.raises(TraceError, match="mood"):
+        read_trace(path)
 
 
 def test_a_csv_without_a_header_is_read_by_its_name(tmp_path: Path) -> None:
@@ -127,6 +165,11 @@ def test_a_missing_file_or_a_wrong_name_or_header_is_refused(tmp_path: Path) -> 
     nameless = tmp_path / "ratings.csv"
     nameless.write_text("time_s,value\n0,1\n")
     with pytest.raises(TraceError, match=r"SESSION\.RATER\.valence\.csv"):
+        read_trace(nameless)
+    nameless.with_suffix(".json").write_text(json.dumps({"kind": "gold"}))
+    with pytest.raises(
+        TraceError, match="found a gold standard; keep gold standards in a folder of their own"
+    ):
         read_trace(nameless)
     nameless.with_suffix(".json").write_text(json.dumps({"kind": "session"}))
     with pytest.raises(TraceError, match="wanted the header of a trace"):
