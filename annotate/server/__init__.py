@@ -1,0 +1,1 @@
+"""What a study serves: routes, pages and who may ask."""
