@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mavfer.annotate.agreement import agreement, ccc, cronbach_alpha, mse, pearson, share_positive
+from mavfer.annotate.agreement.pairs import overall_ccc
+from mavfer.annotate.agreement.ratings import zero_mean
 
 SERIES = st.lists(st.floats(-1, 1, width=32), min_size=3, max_size=30).map(np.array)
 # Shrout and Fleiss, Psychological Bulletin 86, 1979, table 2: 6 targets, 4 judges.
@@ -44,6 +46,15 @@ def test_a_constant_agrees_with_nothing() -> None:
     assert np.isnan(pearson(a, np.zeros(500)))
 
 
+@pytest.mark.parametrize("n", [7, 100, 601, 1000])
+def test_sliders_left_alone_concord_at_one_level_alone_however_it_rounds(n: int) -> None:
+    apart = np.stack([np.full(n, 0.3), np.full(n, 0.7)])
+    equal = np.stack([np.full(n, 0.3), np.full(n, 0.1 + 0.2)])
+    for series, wanted in ((apart, 0.0), (equal, 1.0), (zero_mean(apart), 1.0)):
+        assert ccc(*series) == wanted
+        assert overall_ccc(series) == pytest.approx(wanted, abs=1e-12)
+
+
 def test_missing_samples_are_left_out() -> None:
     a, b = np.array([1.0, 2, np.nan, 4]), np.array([1.0, 2, 3, np.nan])
     assert ccc(a, b) == pytest.approx(1)
@@ -74,6 +85,15 @@ def test_the_share_of_positive_samples_counts_no_zero() -> None:
     assert np.isnan(share_positive(np.array([np.nan])))
 
 
+@pytest.mark.parametrize("level", [0.1, 0.3, 0.7, -0.6])
+@pytest.mark.parametrize("n", [7, 100, 601, 1000])
+def test_a_slider_left_alone_is_never_above_its_own_mean(level: float, n: int) -> None:
+    for dtype in (np.float64, np.float32):
+        still = np.full((1, n), level, dtype).astype(np.float64)
+        assert share_positive(zero_mean(still)) == 0
+    assert share_positive(np.array([0.1 + 0.2 - 0.3])) == 0
+
+
 def test_pairs_are_averaged() -> None:
     a = np.linspace(-1, 1, 50)
     found = agreement(np.stack([a, a, a + 0.3]))
@@ -81,6 +101,13 @@ def test_pairs_are_averaged() -> None:
     assert found.pearson == pytest.approx(1)
     assert found.ccc == pytest.approx((1 + 2 * ccc(a, a + 0.3)) / 3)
     assert np.isnan(agreement(a[None]).ccc)
+
+
+def test_raters_who_are_opposites_have_no_alpha_however_their_sum_rounds() -> None:
+    a = np.round(np.sin(np.linspace(0, 20, 100)), 1) / 3
+    almost = -a + 1e-17 * np.arange(100) + 0.1
+    assert np.isnan(cronbach_alpha(np.stack([a, almost])))
+    assert np.isnan(pearson(a, (a + almost) / 2))
 
 
 def test_a_constant_that_rounds_has_no_correlation_and_no_alpha() -> None:
