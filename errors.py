@@ -50,6 +50,10 @@ class TraceError(MavferError):
     """A rater's trace is missing, damaged, or belongs to another session."""
 
 
+class StudyError(MavferError):
+    """A study, its database or one of its films is missing, damaged, or does not fit what is asked of it."""
+
+
 class FaceError(MavferError):
     """No face where one is needed."""
 

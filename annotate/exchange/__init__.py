@@ -1,0 +1,1 @@
+"""Ratings of other tools as traces, and traces for other programs."""
