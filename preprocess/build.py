@@ -11,8 +11,15 @@ from contextlib import closing
 from pathlib import Path
 
 from .. import __version__
-from ..errors import DatasetError, MavferError
-from .build_report import BuildReport, remarks_of, remarks_on_consent, warnings_of
+from ..errors import ConfigError, DatasetError, MavferError
+from .build_report import (
+    GOLD_STANDARD,
+    RATERS_TRACE,
+    BuildReport,
+    remarks_of,
+    remarks_on_consent,
+    warnings_of,
+)
 from .building.jobs import SessionTask
 from .building.ledger import Ledger, Progress, Total
 from .building.sessions_given import GivenSession, sessions_given, without_boards
@@ -30,6 +37,7 @@ from .dataset.record import (
 )
 from .faces.follower import BOX_POLICY
 from .faces.hog import detector_named
+from .labels.fused import read_gold_standards
 from .labels.ratings import Rated, read_ratings
 from .scheduling.processes import build_here, build_in_processes
 from .scheduling.watch import Watch, Watches
@@ -44,6 +52,7 @@ def build_dataset(
     *,
     calibration: Path | Sequence[Path] | None,
     traces: Path | None,
+    labels: Path | None = None,
     out: Path,
     config: ClipConfig,
     split: SplitConfig | None = None,
@@ -66,6 +75,7 @@ def build_dataset(
     calibration : files, each of another rig; None where all sessions have color alone
     traces : folder of the raters' traces; None leaves all labels NaN. A session that nobody rated is built
         without labels
+    labels : folder of gold standards made by `mavfer labels fuse`, in place of `traces`
     split : which subjects are held out; None keeps the splits of a dataset that is replaced
     yunet : a YuNet detector's file, to find faces with; None for dlib's HOG detector
     overwrite : replace a dataset at `out`; its unchanged sessions are taken over, and its splits where they
@@ -103,7 +113,7 @@ def build_dataset(
         draw_scheme(asked, split)  # too few subjects: said before hours of work, not after
     yunet_sha256 = sha256_of_detector(yunet)
     detector = detector_named(yunet).name  # a file that is no detector: said now, not by every session
-    rated = {} if traces is None else read_ratings(traces, {one.id for one in found if one.record})
+    rated = _rated({one.id for one in found if one.record}, traces=traces, labels=labels, config=config)
     with closing(Workplace(out, overwrite=overwrite, fresh=fresh)) as workplace:
         ledger = Ledger(workplace)
         tasks = []
@@ -130,7 +140,7 @@ def build_dataset(
             config=config,
             split=split,
             detector=detector,
-            traces_given=traces is not None,
+            ratings_given=GOLD_STANDARD if labels else RATERS_TRACE if traces else None,
         )
         write_record(workplace.folder, record, overwrite=True)
         page, trouble = _write_page(workplace.folder)
@@ -145,6 +155,28 @@ def build_dataset(
         report=out / REPORT_NAME if page else None,
         left_out=tuple(f"{one.id}: the calibration was solved from it" for one in boards),
     )
+
+
+def _rated(
+    session_ids: set[str], *, traces: Path | None, labels: Path | None, config: ClipConfig
+) -> dict[str, Rated]:
+    """Return what is known of the sessions' ratings, from traces or from gold standards."""
+    if labels is None:
+        return {} if traces is None else read_ratings(traces, session_ids)
+    if traces is not None:
+        raise ConfigError(f"wanted traces or gold standards, found both; leave one out: {labels}")
+    if config.rater_lag_s:
+        raise ConfigError(
+            f"wanted no rater_lag_s with gold standards, found {config.rater_lag_s:g} s; pass it to `mavfer "
+            f"labels fuse --lag` and leave it out here: {labels}"
+        )
+    usual_s = ClipConfig.model_fields["max_label_gap_s"].default
+    if config.max_label_gap_s != usual_s:
+        raise ConfigError(
+            f"wanted no max_label_gap_s with gold standards, found {config.max_label_gap_s:g} s; pass it to "
+            f"`mavfer labels fuse --max-gap-s` and leave it out here: {labels}"
+        )
+    return read_gold_standards(labels, session_ids)
 
 
 def _build(
@@ -177,7 +209,7 @@ def _record(
     config: ClipConfig,
     split: SplitConfig,
     detector: str,
-    traces_given: bool,
+    ratings_given: str | None,
 ) -> tuple[DatasetRecord, list[str]]:
     """Return the dataset's record and what went wrong with it; raises where not one session was built."""
     consents = {
@@ -190,7 +222,7 @@ def _record(
     for one in found:
         entry = ledger.entries[one.path]
         if entry.fate == "built":
-            remarks = remarks_of(entry, traces_given=traces_given)
+            remarks = remarks_of(entry, ratings_given=ratings_given)
             remarks += (doubts[one.id],) if one.id in doubts else ()
             entry = entry.model_copy(update={"remarks": remarks})
         entries.append(entry)

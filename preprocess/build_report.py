@@ -10,6 +10,7 @@ from pathlib import Path
 from .dataset.record import DatasetRecord, SessionRecord
 
 TOO_FEW_ALIGNED = 0.9
+RATERS_TRACE, GOLD_STANDARD = "rater's trace", "gold standard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,19 @@ class BuildReport:
         return {stream: dict(counts) for stream, counts in total.items()}
 
 
-def remarks_of(entry: SessionRecord, *, traces_given: bool) -> tuple[str, ...]:
-    """Return what the user must know of one session that was built, one line each, its own remarks first."""
+def remarks_of(entry: SessionRecord, *, ratings_given: str | None) -> tuple[str, ...]:
+    """Return what the user must know of one session that was built, one line each, its own remarks first.
+
+    Parameters
+    ----------
+    ratings_given : what the build was given to make labels of, in words: RATERS_TRACE or GOLD_STANDARD; None
+        for nothing
+    """
     remarks = list(entry.remarks)
     if entry.aligned_share < TOO_FEW_ALIGNED:
         remarks.append(f"only {entry.aligned_share:.0%} of the frames show a face")
-    if traces_given and not entry.raters:
-        remarks.append("no rater's trace: it has no labels, so it is for looking at and not for training")
+    if ratings_given and not entry.raters:
+        remarks.append(f"no {ratings_given}: it has no labels, so it is for looking at and not for training")
     return tuple(dict.fromkeys(remarks))
 
 
@@ -121,5 +128,5 @@ def warnings_of(record: DatasetRecord, *, more: Sequence[str] = ()) -> tuple[str
         if entry.subject != first:
             warnings.append(f"subjects {entry.subject!r} and {first!r} are taken for one person")
     if not any(entry.raters for entry in built):
-        warnings.append("no traces: the dataset has no labels, so nothing can be trained on it")
+        warnings.append("no ratings: the dataset has no labels, so nothing can be trained on it")
     return tuple(dict.fromkeys(warnings))

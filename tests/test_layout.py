@@ -1,12 +1,13 @@
 """The house keeps its shape: what pyproject.toml lists is what stands on disk."""
 
+import re
 import tomllib
 from pathlib import Path
 
 import mavfer
 
 ROOT = Path(mavfer.__file__).parent
-STAGES = ("capture", "calibrate", "annotate", "preprocess", "model", "demo")
+STAGES = ("web", "capture", "calibrate", "annotate", "preprocess", "model", "demo")
 
 
 def pyproject() -> dict:
@@ -40,7 +41,7 @@ def test_every_dependency_is_pinned_by_the_constraints():
     for extra in project["optional-dependencies"].values():
         wanted += [item for item in extra if not item.startswith("mavfer[")]
     pinned = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().split()}
-    names = {item.split(">")[0].split("<")[0].split("=")[0].strip().lower() for item in wanted}
+    names = {re.split(r"[\[<>=]", item)[0].strip().lower() for item in wanted}
     assert names <= pinned
 
 

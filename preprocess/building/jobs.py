@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...annotate.fusion.gold_file import GoldFile
 from ...annotate.trace import Trace
 from ...calibrate.calibration import Calibration, require_rig
 from ...capture.session import RECORD_NAME, Session, open_session
@@ -19,6 +20,7 @@ from ...capture.synchronize import synchronize
 from ...errors import CalibrationError
 from ..dataset.clips import sha256_of_file
 from ..dataset.record import ClipConfig, SessionRecord
+from ..labels.fused import as_traces, sha256_of_gold
 from ..labels.gold import check_lengths
 from ..rows.clip_grid import clip_grid
 from .fingerprint import build_key, fingerprint_of_session
@@ -47,6 +49,7 @@ class SessionTask:
     folder : where the build works
     software : versions of all that shapes the file; a worker with others refuses
     kept : files that may do without a build
+    gold : gold standards of the session that are fused already, in place of traces
     """
 
     path: Path
@@ -64,6 +67,7 @@ class SessionTask:
     folder: Path
     software: Mapping[str, str] = field(default_factory=dict)
     kept: tuple[Kept, ...] = ()
+    gold: tuple[GoldFile, ...] = ()
 
     @property
     def file(self) -> str:
@@ -84,6 +88,7 @@ class SessionJob:
     out : the HDF5 file to write
     n_frames : rows that it will have
     key : hash of all that determines the file
+    gold : gold standards of the session that are fused already, in place of traces
     """
 
     path: Path
@@ -98,6 +103,12 @@ class SessionJob:
     out: Path
     n_frames: int
     key: str = ""
+    gold: tuple[GoldFile, ...] = ()
+
+    @property
+    def ratings_sha256(self) -> str | None:
+        """One hash over the traces or the gold standards; None where there are none."""
+        return sha256_of_ratings(self.traces, self.gold)
 
 
 def prepare_job(task: SessionTask, *, out: Path | None = None) -> SessionJob:
@@ -115,7 +126,8 @@ def prepare_job(task: SessionTask, *, out: Path | None = None) -> SessionJob:
         _require_calibrated(session, task.calibration, task.calibration_path)
     time_s = synchronize(session).time_s
     tick, _ = clip_grid(time_s, fps=task.config.fps, path=task.path)
-    check_lengths(task.traces, duration_s=float(time_s[-1]), lag_s=task.config.rater_lag_s, path=task.path)
+    rated = (*task.traces, *as_traces(task.gold))
+    check_lengths(rated, duration_s=float(time_s[-1]), lag_s=task.config.rater_lag_s, path=task.path)
     calibration_sha256 = task.calibration_sha256 if calibrated else None
     return SessionJob(
         path=task.path,
@@ -131,12 +143,13 @@ def prepare_job(task: SessionTask, *, out: Path | None = None) -> SessionJob:
         n_frames=len(tick),
         key=build_key(
             fingerprint_of_session(session),
-            traces_sha256=sha256_of_traces(task.traces),
+            traces_sha256=sha256_of_ratings(task.traces, task.gold),
             calibration_sha256=calibration_sha256,
             detector_sha256=task.yunet_sha256,
             config=task.config,
             versions=task.software,
         ),
+        gold=task.gold,
     )
 
 
@@ -159,6 +172,11 @@ def sha256_of_traces(traces: Sequence[Trace]) -> str | None:
         kind = b"simulated" if trace.simulated else b""
         digest.update(trace.stem.encode() + kind + trace.time_s.tobytes() + trace.value.tobytes())
     return digest.hexdigest()
+
+
+def sha256_of_ratings(traces: Sequence[Trace], gold: Sequence[GoldFile]) -> str | None:
+    """Return one hash over what the labels are made of: gold standards, else traces; None without either."""
+    return sha256_of_gold(gold) or sha256_of_traces(traces)
 
 
 def _require_calibrated(session: Session, solved: Calibration | None, calibration_path: Path | None) -> None:

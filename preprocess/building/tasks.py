@@ -63,7 +63,7 @@ def task_of(
         path=one.path,
         id=one.id,
         subject=one.subject,
-        simulated=one.record.simulated or any(trace.simulated for trace in rated.traces),
+        simulated=one.record.simulated or _of_simulated_raters(rated),
         n_frames=expected_frames(one.record, config.fps),
         calibration=solved,
         calibration_path=path,
@@ -75,7 +75,13 @@ def task_of(
         folder=workplace.folder,
         software=software(),
         kept=workplace.kept(one.id),
+        gold=tuple(rated.gold),
     )
+
+
+def _of_simulated_raters(rated: Rated) -> bool:
+    simulated = [trace.simulated for trace in rated.traces] + [one.header.simulated for one in rated.gold]
+    return any(simulated)
 
 
 def sha256_of_detector(yunet: Path | None) -> str | None:

@@ -35,6 +35,10 @@ def build_dataset(
     traces: Annotated[
         Path | None, typer.Option(help="Folder of the raters' traces. A session without any gets no labels.")
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Folder of gold standards made by `mavfer labels fuse`, in place of --traces."),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="TOML file of standing choices, tables `clips` and `split`; options come first."),
@@ -204,6 +208,10 @@ def build_dataset(
         raise UsageError(
             "wanted --workers or --scheduler, found both; the cluster has its own workers: --workers"
         )
+    if traces is not None and labels is not None:
+        raise UsageError(
+            "wanted --traces or --labels, found both; gold standards are made of traces: --labels"
+        )
     clips, split = chosen(
         config,
         clips={
@@ -232,6 +240,7 @@ def build_dataset(
                 sessions,
                 calibration=calibration or None,
                 traces=traces,
+                labels=labels,
                 out=out,
                 config=clips,
                 split=split,

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...annotate.fusion.gold_file import GoldFile
 from ...annotate.trace import Trace, read_trace
 from ...errors import TraceError
 
@@ -15,9 +16,10 @@ N_NAMED = 5
 
 @dataclass(slots=True)
 class Rated:
-    """What raters said of one session: the traces, or the error that makes them unusable."""
+    """What raters said of one session: traces or gold standards, or the error that makes them unusable."""
 
     traces: list[Trace] = field(default_factory=list)
+    gold: list[GoldFile] = field(default_factory=list)
     error: TraceError | None = None
 
 
@@ -46,8 +48,8 @@ def read_ratings(folder: Path, session_ids: Collection[str]) -> dict[str, Rated]
             rated[session_id].error = rated[session_id].error or error
     if rated and not any(one.traces or one.error for one in rated.values()):
         names = sorted(rated)
-        wanted = f"session {names[0]!r}" if len(names) == 1 else f"sessions {_listed(names)}"
-        there = f"only traces of {_listed(sorted(others))}" if others else "no trace at all"
+        wanted = f"session {names[0]!r}" if len(names) == 1 else f"sessions {listed(names)}"
+        there = f"only traces of {listed(sorted(others))}" if others else "no trace at all"
         raise TraceError(
             f"wanted traces of {wanted}, found {there}; name the folder that has them, or leave "
             f"--traces out: {folder}"
@@ -74,6 +76,7 @@ def _claimed(path: Path) -> str:
         return by_name  # `read_trace` says what is wrong with the header
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Return the first names, quoted, and how many more there are."""
     more = f" and {len(names) - N_NAMED} more" if len(names) > N_NAMED else ""
     return f"{', '.join(map(repr, names[:N_NAMED]))}{more}"

@@ -60,6 +60,19 @@ def remarks_on(
     return tuple(f"{' and '.join(dimensions)}: {line}" for line, dimensions in found.items())
 
 
+def remarks_on_ends(time_s: NDArray[np.float64], value: NDArray[np.float32], *, lag_s: float) -> list[str]:
+    """Return what is to be said of labels that end before the film does, or of none at all."""
+    labelled = np.flatnonzero(np.isfinite(value))
+    if not len(labelled):
+        return ["no frame has a label"]
+    n_tail = len(value) - 1 - int(labelled[-1])
+    if not n_tail:
+        return []
+    when = f"{lag_s:g} s later, when a rater reacts" if lag_s else "there"
+    from_s = time_s[labelled[-1] + 1]
+    return [f"the last {n_tail} frames, from {from_s:.1f} s, have no label: nobody rated any more {when}"]
+
+
 def _of_trace(trace: Trace, duration_s: float, *, max_gap_s: float) -> list[str]:
     """Return what is odd about one rating; it need not be wrong."""
     present = np.isfinite(trace.value)
@@ -105,17 +118,10 @@ def _of_mean(
     lag_s: float,
 ) -> list[str]:
     """Return what is odd about the raters' mean: an end without labels, and raters who come and go."""
+    lines = remarks_on_ends(time_s, value, lag_s=lag_s)
     labelled = np.flatnonzero(np.isfinite(value))
     if not len(labelled):
-        return ["no frame has a label"]
-    lines = []
-    n_tail = len(value) - 1 - int(labelled[-1])
-    if n_tail:
-        when = f"{lag_s:g} s later, when a rater reacts" if lag_s else "there"
-        from_s = time_s[labelled[-1] + 1]
-        lines.append(
-            f"the last {n_tail} frames, from {from_s:.1f} s, have no label: nobody rated any more {when}"
-        )
+        return lines
     there = np.isfinite(per_rater)
     there = there[there.any(axis=1)]
     n_there = there.sum(axis=0)

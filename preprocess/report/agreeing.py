@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...annotate.agreement import Agreement, agreement
+from ...annotate.agreement.ratings import zero_mean
 from .rows import SessionRows
 
 Float = NDArray[np.float64]
@@ -42,14 +43,15 @@ def overall_agreement(sessions: Sequence[SessionRows], dimension: str) -> Overal
     A session's correlations and alpha do not change when a rater's mean is taken out of the session; those
     of sessions laid end to end do. Teams are weighted by their ratings.
     """
-    rated = [rows for rows in sessions if len(rows.per_rater.get(dimension, ())) > 1]
+    found = [spoken(rows, dimension) for rows in sessions if dimension in rows.per_rater]
+    rated = [(names, series) for names, series in found if len(names) > 1]
     if not rated:
         return None
     teams: dict[tuple[str, ...], list[Float]] = {}
-    for rows in rated:
-        teams.setdefault(rows.rater_names[dimension], []).append(rows.per_rater[dimension])
+    for names, series in rated:
+        teams.setdefault(names, []).append(series)
     return Overall(
-        mean=_mean([agreement(rows.per_rater[dimension]) for rows in rated], [1.0] * len(rated)),
+        mean=_mean([agreement(series) for _, series in rated], [1.0] * len(rated)),
         pooled=_pooled(list(teams.values()), centered=False),
         centered=_pooled(list(teams.values()), centered=True),
         n_sessions=len(rated),
@@ -57,11 +59,15 @@ def overall_agreement(sessions: Sequence[SessionRows], dimension: str) -> Overal
     )
 
 
-def zero_mean(per_rater: Float) -> Float:
-    """Return ratings (K, F) with each rater's own mean taken out; NaN stays."""
-    known = np.isfinite(per_rater)
-    total = np.where(known, per_rater, 0.0).sum(axis=1)
-    return per_rater - (total / np.maximum(known.sum(axis=1), 1))[:, None]
+def spoken(rows: SessionRows, dimension: str) -> tuple[tuple[str, ...], Float]:
+    """Return the K raters of a session who gave a value, and their ratings (K, F).
+
+    One who gave none says nothing of agreement, and no moment would be rated by all.
+    """
+    series = rows.per_rater[dimension]
+    gave = np.flatnonzero(np.isfinite(series).any(axis=1))
+    names = rows.rater_names[dimension]
+    return tuple(names[k] for k in gave), series[gave]
 
 
 def _pooled(teams: Sequence[Sequence[Float]], *, centered: bool) -> Agreement:

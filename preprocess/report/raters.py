@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 
 from ...annotate.agreement import Agreement, agreement
+from ...annotate.agreement.words import PAPER_TABLE_3, consistency
 from ...annotate.trace import DIMENSIONS
 from ...report import AMBER, BLUE, GREEN, ROSE, SOFT, VERMILION, Badge, Cell, Page, Prose
-from .agreeing import overall_agreement
+from ..labels.fused import MADE_BY
+from .agreeing import overall_agreement, spoken
 from .drawing import counted, drawable, number, percent
 from .outcome import FOLD_BEYOND
 from .panels import Curve, Panel
 from .rows import SessionRows
-
-PAPER_TABLE_3: Mapping[str, tuple[str, str, str]] = {
-    "valence": ("46.9 %", "0.48", "0.79"),
-    "arousal": ("45.4 %", "0.42", "0.72"),
-}
-"""Share positive, correlation and alpha of the paper's Table III, after zero-mean normalisation."""
 
 
 def add_agreement(page: Page, sessions: Sequence[SessionRows]) -> None:
     """Add how well raters agree, over all sessions and in each."""
     lines: list[list[Cell]] = []
     n_teams = 1
+    fused = sum(any(MADE_BY in remark for remark in rows.entry.remarks) for rows in sessions)
     for dimension in DIMENSIONS:
         overall = overall_agreement(sessions, dimension)
         if overall is None:
@@ -39,7 +35,8 @@ def add_agreement(page: Page, sessions: Sequence[SessionRows]) -> None:
             ]
         )
         if overall.n_sessions > 1:
-            lines.append([Prose(f"{dimension}, pooled as rated"), *_measures(overall.pooled)])
+            how = "as averaged" if fused else "as rated"
+            lines.append([Prose(f"{dimension}, pooled {how}"), *_measures(overall.pooled)])
         lines.append([Prose(f"{dimension}, pooled after zero-mean"), *_measures(overall.centered)])
         positive, correlation, alpha = PAPER_TABLE_3[dimension]
         paper: list[Cell] = [positive, "–", correlation, "–", alpha, Badge("acceptable", "none")]
@@ -54,7 +51,8 @@ def add_agreement(page: Page, sessions: Sequence[SessionRows]) -> None:
         header,
         lines,
         caption="How well raters agree, over aligned and other rows alike. Positive is the share of all "
-        "raters' ratings above 0; MSE, correlation and CCC are means over pairs of raters.",
+        "raters' ratings above 0; MSE (of ratings in [-1, 1]), correlation and CCC are means over pairs of "
+        "raters.",
     )
     teams = (
         f" Here {n_teams} teams rated; each is pooled alone, then weighted by its ratings."
@@ -68,6 +66,14 @@ def add_agreement(page: Page, sessions: Sequence[SessionRows]) -> None:
         "Within one session this changes neither correlation nor alpha; with sessions laid end to end "
         "(pooled) it does, because raters who differ by a constant then agree." + teams,
     )
+    if fused:
+        page.note(
+            "As averaged",
+            f"{counted(fused, 'session')} {'has' if fused == 1 else 'have'} labels from gold standards, and "
+            "their raters stand here as they were averaged: with lags taken out, means replaced or time "
+            "aligned where the session's remarks say so. There they agree better than they did; `mavfer "
+            "labels agree` tells of the traces as rated.",
+        )
     own = _session_rows(sessions)
     header = ["session", "dimension", "raters", *header[1:]]
     if len(own) > FOLD_BEYOND:
@@ -80,9 +86,10 @@ def add_agreement(page: Page, sessions: Sequence[SessionRows]) -> None:
 def _session_rows(sessions: Sequence[SessionRows]) -> list[list[Cell]]:
     lines: list[list[Cell]] = []
     for rows in sessions:
-        for i, (dimension, series) in enumerate(rows.per_rater.items()):
+        for i, dimension in enumerate(rows.per_rater):
+            names, series = spoken(rows, dimension)
             measures = _measures(agreement(series))
-            lines.append([Prose("" if i else rows.entry.id), dimension, str(len(series)), *measures])
+            lines.append([Prose("" if i else rows.entry.id), dimension, str(len(names)), *measures])
     return lines
 
 
@@ -95,15 +102,6 @@ def _measures(found: Agreement) -> list[Cell]:
         number(found.alpha),
         Badge(*consistency(found.alpha)),
     ]
-
-
-def consistency(alpha: float) -> tuple[str, Literal["good", "doubt", "bad", "none"]]:
-    """Return what an alpha means by the paper's words (section IV-D), and its tone."""
-    if not np.isfinite(alpha):
-        return "unknown", "none"
-    if alpha > 0.8:
-        return "good", "good"
-    return ("acceptable", "good") if alpha > 0.7 else ("low", "doubt")
 
 
 def rating_panel(rows: SessionRows, dimension: str) -> Panel:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...annotate.agreement import share_positive
 from ...annotate.trace import DIMENSIONS
 from ...report import BLUE, GREEN, SOFT, VERMILION, Cell, Page
 from ..dataset.record import SPLITS
@@ -86,7 +87,9 @@ def _lead(sessions: Sequence[SessionRows], n_labelled: int) -> str:
     verb = "has" if n_labelled == 1 else "have"
     lead = f"{counted(n_labelled, 'frame')} {verb} a valence and an arousal label"
     lead += f", from {n_raters} raters." if n_raters > 1 else ", from one rater." if n_raters else "."
-    return lead + (f" {len(unrated)} sessions were rated by nobody." if len(unrated) > 1 else "")
+    if unrated:
+        lead += f" {counted(len(unrated), 'session')} {'has' if len(unrated) == 1 else 'have'} no labels."
+    return lead
 
 
 def _add_amounts(page: Page, sessions: Sequence[SessionRows]) -> None:
@@ -207,7 +210,7 @@ def _split_rows(labels: Mapping[str, Float]) -> tuple[list[str], list[list[Cell]
                     number(float(values.std())),
                     number(float(values.min())),
                     number(float(values.max())),
-                    percent(float((values > 0).mean())),
+                    percent(share_positive(values)),
                     off,
                 ]
             )

@@ -11,14 +11,15 @@ from ...capture.session import Session, open_session
 from ...capture.streams import Stream
 from ...capture.synchronize import synchronize
 from ...errors import FaceError, SessionError
-from ..building.jobs import SessionJob, sha256_of_session, sha256_of_traces
+from ..building.jobs import SessionJob, sha256_of_session
 from ..dataset.clip_writer import SessionWriter
 from ..dataset.clips import sha256_of_file
 from ..dataset.record import VALID, Reason, SessionRecord, Smoothing
 from ..faces.face import Found
 from ..faces.hog import detector_named
 from ..faces.track import LandmarkTrack
-from ..labels.gold import labels_at
+from ..labels.fused import labels_from
+from ..labels.gold import Labels, labels_at
 from .clip_grid import clip_grid, frame_rate
 from .cut import RowCutter
 from .moments import MomentReader, usable_at_ticks
@@ -69,7 +70,7 @@ def build_session(job: SessionJob, on_frames: Callable[[int], None]) -> SessionR
     subject = choose_subject(reader, cutter, detector, calibration=job.calibration)
     cutter.expect(subject.in_color, in_infrared=subject.in_infrared)
     track = LandmarkTrack(smoothing=config.smoothing, fps=fps, fill_gaps_s=config.fill_gaps_s)
-    labels = labels_at(job.traces, time_s, lag_s=config.rater_lag_s, max_gap_s=config.max_label_gap_s)
+    labels = labels_of(job, time_s)
     offsets_ms = {f"offset_ms_{s}": reader.offsets_ms(s) for s in session.streams if s is not Stream.COLOR}
     kept: dict[str, list[NDArray]] = {name: [] for name in (*KEPT, *_reason_columns(session))}
     with SessionWriter(
@@ -116,7 +117,7 @@ def build_session(job: SessionJob, on_frames: Callable[[int], None]) -> SessionR
         key=job.key or None,
         sha256=sha256_of_file(job.out),
         source_sha256=sha256_of_session(session),
-        traces_sha256=sha256_of_traces(job.traces),
+        traces_sha256=job.ratings_sha256,
         calibration_sha256=job.calibration_sha256,
         rig=session.record.rig,
         n_ticks=len(synchronized.time_s),
@@ -135,6 +136,14 @@ def build_session(job: SessionJob, on_frames: Callable[[int], None]) -> SessionR
         geometry=geometry,
         geometry_reason=geometry_reason,
     )
+
+
+def labels_of(job: SessionJob, time_s: NDArray[np.float64]) -> Labels:
+    """Return the labels of frames at `time_s`: of the gold standards given, or else of the raters' mean."""
+    if job.gold:
+        return labels_from(job.gold, time_s)
+    config = job.config
+    return labels_at(job.traces, time_s, lag_s=config.rater_lag_s, max_gap_s=config.max_label_gap_s)
 
 
 def _reason_columns(session: Session) -> tuple[str, ...]:

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from mavfer.annotate.agreement import agreement
+from mavfer.annotate.agreement.ratings import Ratings, zero_mean
+from mavfer.annotate.agreement.readings import readings_of
+from mavfer.annotate.agreement.words import consistency
 from mavfer.capture.streams import Stream
 from mavfer.preprocess.dataset.record import Reason, read_record
-from mavfer.preprocess.report.agreeing import overall_agreement, zero_mean
+from mavfer.preprocess.report.agreeing import overall_agreement
 from mavfer.preprocess.report.crops import MISSING_RGB, in_colors, sample_session, sheet
 from mavfer.preprocess.report.drawing import ORDER, drawable, percent, reason_runs, thinned
 from mavfer.preprocess.report.faces import steps_px, stillness
 from mavfer.preprocess.report.oddities import APART_S, KINDS, MOST_PER_SESSION, oddest
-from mavfer.preprocess.report.raters import consistency
 from mavfer.preprocess.report.ratings import earth_movers, split_labels
 from mavfer.preprocess.report.rows import read_session, report_scheme
 
@@ -77,6 +79,41 @@ def test_agreement_of_one_team_pooled_is_that_of_its_sessions_laid_end_to_end(se
     joined = np.concatenate([rows.per_rater["valence"] for rows in sessions[:2]], axis=1)
     assert overall.n_teams == 1
     assert overall.pooled.alpha == pytest.approx(agreement(joined).alpha)
+
+
+def test_a_rater_who_gave_no_value_takes_nothing_from_the_others(sessions):
+    rows = sessions[1]
+    ratings = rows.per_rater["valence"].copy()
+    ratings[2] = np.nan
+    silenced = replace(rows, per_rater={**rows.per_rater, "valence": ratings})
+    overall = overall_agreement([sessions[0], silenced], "valence")
+    assert overall is not None
+    assert overall.n_teams == 2
+    alone = overall_agreement([silenced], "valence")
+    assert alone is not None
+    for found in (alone.mean, alone.pooled):
+        assert found.alpha == pytest.approx(agreement(ratings[:2]).alpha)
+        assert found.ccc == pytest.approx(agreement(ratings[:2]).ccc)
+
+
+def test_the_report_and_labels_agree_say_the_same_of_the_same_ratings(sessions):
+    for dimension in ("valence", "arousal"):
+        same = [
+            Ratings(
+                rows.entry.id, dimension, rows.rater_names[dimension], rows.time_s, rows.per_rater[dimension]
+            )
+            for rows in sessions
+        ]
+        readings = {(one.scope, one.level): one.values for one in readings_of(same) if not one.session}
+        overall = overall_agreement(sessions, dimension)
+        assert overall is not None
+        for found, reading in (
+            (overall.mean, readings["mean of sessions", "raw"]),
+            (overall.pooled, readings["pooled per team", "raw"]),
+            (overall.centered, readings["pooled per team", "zero-mean"]),
+        ):
+            for name in ("positive", "mse", "pearson", "ccc", "alpha"):
+                assert getattr(found, name) == pytest.approx(reading[name].value, abs=1e-12)
 
 
 def test_zero_mean_leaves_a_sessions_alpha_and_correlation_alone(sessions):

@@ -116,12 +116,25 @@ def test_every_picture_and_plot_has_words_for_whoever_cannot_see_it(page: str):
     assert all(re.search(r'aria-label="[^"]+"', tag) for tag in re.findall(r"<svg[^>]*>", page))
 
 
+def test_sessions_without_labels_are_counted_be_it_but_one(page: str):
+    assert "from 5 raters. 1 session has no labels." in text_of(page)
+
+
 def test_simulated_numbers_are_marked(page: str):
     assert page.count('class="mark">simulated<') > 20
 
 
 def test_the_same_dataset_gives_the_same_page(lab: Path, page: str):
     assert dataset_page(lab).html() == page
+
+
+def test_raters_of_a_gold_standard_are_told_as_averaged_and_not_as_rated(tmp_path, make_dataset):
+    how = "valence: gold standard by mean over raters; a lag of 2 s taken out"
+    takes = [Take("a", remarks=(how,)), Take("b", "S02", seed=1, remarks=(how,))]
+    says = text_of(dataset_page(make_dataset(tmp_path / "gold", takes)).html())
+    assert "2 sessions have labels from gold standards, and their raters stand here as they were" in says
+    assert "valence, pooled as averaged" in says
+    assert "pooled as rated" not in says
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .trace import DIMENSIONS, Trace
+from ..trace import DIMENSIONS, Trace
 
 
 def simulate_raters(
@@ -22,12 +22,12 @@ def simulate_raters(
     from rich.markup import escape
     from rich.table import Table
 
-    from ..capture.session import read_record
-    from ..capture.simulated.truth import read_truth, truth_path
-    from ..errors import TraceError
-    from ..output import require_free
-    from .simulated import simulated_traces
-    from .trace import write_trace
+    from ...capture.session import read_record
+    from ...capture.simulated.truth import read_truth, truth_path
+    from ...errors import TraceError
+    from ...output import require_free
+    from ..simulated import simulated_traces
+    from ..trace import write_trace
 
     rated = []
     for path in sessions:
@@ -53,7 +53,7 @@ def simulate_raters(
 
 def _remove_others(out: Path, traces: tuple[Trace, ...]) -> None:
     """Remove traces that more simulated raters once gave to this session: they would be fused with these."""
-    from .trace import read_trace
+    from ..trace import read_trace
 
     stems = {trace.stem for trace in traces}
     for path in sorted(out.glob("*.sim*.*.csv")):
@@ -67,8 +67,8 @@ def _agreement_cells(traces: tuple[Trace, ...], dimension: str) -> list[str]:
     """Return one dimension's row: number of raters, share above 0, and the mean over pairs of raters."""
     import numpy as np
 
-    from .agreement import agreement
-    from .fusion import gold_standard
+    from ..agreement import agreement
+    from ..fusion import gold_standard
 
     of_dimension = [trace for trace in traces if trace.dimension == dimension]
     end_s = max(float(trace.time_s[-1]) for trace in of_dimension)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mavfer.annotate.commands import simulate_raters
+from mavfer.annotate.commands.simulate import simulate_raters
 from mavfer.annotate.trace import Trace, read_traces, write_trace
 from mavfer.capture.session import RecorderRecord, SessionRecord, write_record
 from mavfer.capture.simulated.scene import SceneSettings
