@@ -99,7 +99,11 @@ def _new_links(server: "StudyServer") -> None:
     from ...errors import StudyError
 
     try:
-        if sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
+        if (
+            sys.platform != "win32"
+            and sys.stdin.isatty()
+            and os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp()
+        ):
             return
         while sys.stdin.readline():
             try:
