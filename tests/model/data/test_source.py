@@ -8,7 +8,9 @@ import torch
 
 from mavfer.capture.streams import Stream
 from mavfer.errors import DatasetError
-from mavfer.model.data import ClipIndex, ClipSource, InputOptions, augment
+from mavfer.model.data.augmentation import augment
+from mavfer.model.data.inputs import InputOptions
+from mavfer.model.data.source import ClipIndex, ClipSource
 from mavfer.preprocess.dataset.clips import open_dataset
 
 ALL = ("color", "depth", "thermal")

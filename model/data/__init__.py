@@ -1,0 +1,1 @@
+"""Datasets as network inputs and targets."""
