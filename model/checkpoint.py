@@ -8,25 +8,32 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import NoneType
+from typing import Any, Literal, get_args
 
 import tomlkit
 import torch
-from pydantic import model_validator
-from torch import Tensor, nn
+from pydantic import FieldSerializationInfo, field_serializer, model_validator
+from torch import Tensor
 
 from ..config import StrictModel, read_toml
 from ..errors import ConfigError, ModelError
 from ..preprocess.dataset.clips import Dataset, sha256_of_file
 from ..preprocess.dataset.record import RECORD_NAME as DATASET_RECORD
-from .data import InputOptions
-from .mran import MranOptions
-from .presets import Dimension, ModelName, TrainConfig, new_network
+from ..preprocess.dataset.record import ClipConfig, DatasetRecord
+from .checkpoint_older import record_of_older
+from .data.inputs import InputOptions
+from .families import family
+from .network import Network, NetworkOptions
+from .training.config import Dimension, ModelName, Precision, TrainConfig, without_none
+from .training.recipe import network_options, new_network
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 RUN_NAME = "run.toml"
 WEIGHTS_NAME = "model.pt"
 HISTORY_NAME = "history.csv"
+PRETRAINED = "masked"
+"""The loss of a run that was made by `mavfer pretrain`: no label was seen."""
 
 
 class RunRecord(StrictModel):
@@ -34,48 +41,74 @@ class RunRecord(StrictModel):
 
     Attributes
     ----------
+    options : of the network, with nothing left open;  classes : names of its outputs, where it tells classes
     config : what was asked for; with the split and the fold that say who was trained on
-    dataset, dataset_sha256 : the path from the run's folder; `sha256_of_dataset`
+    loss : what was minimised: "mse", "l1", "ccc", "mix" or "cross entropy"
+    dataset, dataset_schema, dataset_sha256 : the path from the run's folder; its schema; `sha256_of_dataset`
     dataset_toml_sha256 : in its stead for runs of schema 1, the hash of the dataset's `dataset.toml`
+    clip_config : how the dataset's frames were cut, with their rate; None in runs that do not say
     simulated : whether any training session was simulated; every score of the run then says so
     split_by : "subject", or "time" where all splits show the same subject
-    training_means : per dimension, the mean training label: the constant predictor
-    validation_ccc : mean over dimensions at the epoch kept; None without a validation split
+    pretrained_subjects : subjects seen, without labels or through features, before this training
+    started_from : the weights it started from, by file name and hash
+    training_means : per dimension, the mean training label: the constant predictor; of classes, their shares
+    n_clips, n_steps, n_epochs : training clips, steps, and epochs that were begun
+    kept_epoch : whose weights these are
+    validation_score : mean CCC over dimensions, or accuracy, at that epoch; None without a validation split
+    fp32_layers : layers that were computed in fp32 although `precision` is "bf16"
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     model: ModelName
-    options: MranOptions
+    options: dict[str, Any]
     inputs: InputOptions
     dimensions: tuple[Dimension, ...]
+    classes: tuple[str, ...] = ()
     config: TrainConfig
+    loss: str
     n_parameters: int
     dataset: str
+    dataset_schema: int = 2
     dataset_sha256: str | None = None
+    clip_config: ClipConfig | None = None
     dataset_toml_sha256: str | None = None
     simulated: bool
     split_by: Literal["subject", "time"]
     training_subjects: tuple[str, ...]
     validation_subjects: tuple[str, ...]
-    training_means: dict[Dimension, float]
+    pretrained_subjects: tuple[str, ...] = ()
+    started_from: str | None = None
+    training_means: dict[str, float]
     n_clips: int
     n_steps: int
     n_epochs: int
     kept_epoch: int
-    validation_ccc: float | None = None
+    validation_score: float | None = None
     seconds: float
     device: str
-    precision: Literal["fp32", "bf16"]
+    n_processes: int = 1
+    precision: Precision
+    fp32_layers: tuple[str, ...] = ()
     software: dict[str, str]
     created_utc: str
 
+    @property
+    def network_options(self) -> NetworkOptions:
+        """The options as the model's own class; TOML has no None, so what may be None and is not there is."""
+        fields = family(self.model).options.model_fields.items()
+        left_out = {name: None for name, field in fields if NoneType in get_args(field.annotation)}
+        return network_options(self.model, left_out | self.options)
+
+    @field_serializer("options")
+    def _without_none(self, options: dict[str, Any], info: FieldSerializationInfo) -> dict[str, Any]:
+        return without_none(options) if info.exclude_none else options
+
     @model_validator(mode="before")
     @classmethod
-    def _from_schema_1(cls, table: Any) -> Any:
-        if not isinstance(table, dict) or table.get("schema_version") != 1:
-            return table
-        kept = {key: value for key, value in table.items() if key != "dataset_sha256"}
-        return kept | {"schema_version": 2, "dataset_toml_sha256": table.get("dataset_sha256")}
+    def _from_older(cls, table: Any) -> Any:
+        if isinstance(table, dict) and table.get("schema_version") in (1, 2):
+            return record_of_older(table)
+        return table
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +117,25 @@ class Run:
 
     path: Path
     record: RunRecord
-    network: nn.Module
+    network: Network
 
 
 def write_run(
     folder: Path, *, record: RunRecord, state: dict[str, Tensor], history: Sequence[dict[str, float]]
 ) -> None:
-    """Write the three files of a run into `folder`."""
+    """Write the three files of a run into `folder`, which `output.new_folder` made; its mark comes last."""
     torch.save(state, folder / WEIGHTS_NAME)
-    with (folder / HISTORY_NAME).open("w", newline="", encoding="utf-8") as file:
+    write_history(folder / HISTORY_NAME, history)
+    table = record.model_dump(mode="json", exclude_none=True)
+    (folder / RUN_NAME).write_text(tomlkit.dumps(table), encoding="utf-8")
+
+
+def write_history(path: Path, history: Sequence[dict[str, float]]) -> None:
+    """Write a row per epoch as CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(history[0]))
         writer.writeheader()
         writer.writerows(history)
-    table = record.model_dump(mode="json", exclude_none=True)
-    (folder / RUN_NAME).write_text(tomlkit.dumps(table), encoding="utf-8")
 
 
 def read_run_record(path: Path) -> RunRecord:
@@ -116,22 +154,40 @@ def read_run_record(path: Path) -> RunRecord:
         raise ModelError(f"wanted a readable {RUN_NAME}, found: {error}") from error
 
 
-def open_run(path: Path) -> Run:
+def open_run(path: Path, *, scoring: bool = True) -> Run:
     """Return the trained network at `path`; weights are read without running any code they might hold.
+
+    Parameters
+    ----------
+    scoring : whether its scores are wanted, which a network that is only pre-trained does not have
 
     Raises
     ------
     ModelError
-        There is no run, its record or weights are damaged, or the weights are another network's.
+        There is no run, its record or weights are damaged, or the weights are another network's; or it is
+        only pre-trained.
     """
     record = read_run_record(path)
-    network = new_network(record.model, record.options)
+    if scoring and record.loss == PRETRAINED:
+        raise ModelError(
+            f"wanted a run that predicts something, found one that is only pre-trained; "
+            f"start from it with `mavfer train --weights`: {path}"
+        )
+    network = new_network(record.model, record.network_options)
     try:
         state = torch.load(path / WEIGHTS_NAME, map_location="cpu", weights_only=True)
         network.load_state_dict(state)
     except FileNotFoundError as error:
         raise ModelError(f"wanted the weights {WEIGHTS_NAME}, found none: {path}") from error
-    except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, TypeError, KeyError) as error:
+    except (
+        RuntimeError,
+        OSError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+        EOFError,
+        TypeError,
+        KeyError,
+    ) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"wanted weights of {record.model} as {RUN_NAME} describes it, found others or a damaged file "
@@ -159,6 +215,12 @@ def sha256_of_dataset(data: Dataset) -> str:
         for one in data.sessions
     ]
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def clip_config_of_dataset(record: DatasetRecord) -> ClipConfig:
+    """Return how a dataset's frames were cut; where every tick was kept, with the sessions' median rate."""
+    config, rates = record.config, sorted(session.fps for session in record.built)
+    return config if config.fps or not rates else config.model_copy(update={"fps": rates[len(rates) // 2]})
 
 
 def learned_from(record: RunRecord, data: Dataset) -> bool:

@@ -1,0 +1,72 @@
+"""From pixels to a network of features, by the commands."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from mavfer.errors import ModelError, UsageError
+from mavfer.model.commands.features import features
+from mavfer.model.commands.fuse_runs import fuse_runs
+from mavfer.model.commands.pretrain import pretrain
+from mavfer.model.commands.settings import settings_of
+from mavfer.model.evaluation.evaluate import evaluate
+from mavfer.model.training.config import TrainConfig
+from mavfer.model.training.train import train
+
+TINY = ["size_px=16", "patch_px=8", "n_values=16", "n_blocks=1", "n_heads=2", "stem=linear"]
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer()
+    for command in (pretrain, features, fuse_runs):
+        app.command(command.__name__.replace("_", "-"))(command)
+    return app
+
+
+def test_pretrained_features_train_a_network_that_remembers_whom_they_have_seen(
+    app: typer.Typer, make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    splits = {"S01": "train", "S02": "train", "S03": "validation", "S04": "test"}
+    path = make_dataset(tmp_path / "d", splits=splits, n_frames=24)
+    sets = [word for one in TINY for word in ("--set", one)]
+    words = ["pretrain", path, "--out", tmp_path / "pre", "--size", "small", "--n-frames", 4, "--steps", 2]
+    done = CliRunner().invoke(app, [*map(str, words), *sets, "--threads", "1", "--cpu"])
+    assert done.exit_code == 0, done.output
+    assert "2 steps on 2 simulated subjects" in done.stdout
+    with pytest.raises(ModelError, match="only pre-trained"):
+        evaluate(tmp_path / "pre")
+    words = ["features", tmp_path / "pre", path, "--out", tmp_path / "f", "--cpu"]
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 0, done.output
+    assert "48 values for each of 96 simulated frames of 4 sessions" in done.stdout
+    config = TrainConfig(
+        model="muse", features={"all": str(tmp_path / "f")}, n_frames=8, steps=2, batch=4,
+        set={"hidden": 4, "n_layers": 1}, threads=1, device="cpu",
+    )  # fmt: skip
+    record = train(path, config=config, out=tmp_path / "run").record
+    assert record.pretrained_subjects == ("S01", "S02")
+    words = ["fuse-runs", tmp_path / "run", tmp_path / "run", "--out", tmp_path / "fused", "--by", "mean"]
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 0, done.output
+    assert "on 1 simulated subjects never trained on" in done.stdout
+
+
+def test_settings_read_as_toml_and_else_as_text() -> None:
+    words = ["width=0.25", "head=text", "n=3", 'stem="conv"', "on=true", "sizes=[1, 2]", "blank="]
+    wanted = {"width": 0.25, "head": "text", "n": 3, "stem": "conv", "on": True, "sizes": [1, 2], "blank": ""}
+    assert settings_of(words) == wanted
+    for wrong in (["width"], ["=3"], ["a=1", "a=2"]):
+        with pytest.raises(UsageError, match="--set"):
+            settings_of(wrong)
+
+
+@pytest.mark.parametrize("module", ["pretrain", "features", "fuse_runs"])
+def test_importing_the_commands_does_not_import_torch(module: str) -> None:
+    code = f"import sys, mavfer.model.commands.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
