@@ -18,8 +18,8 @@ from ..calibrate.verify.agreement import Agreement
 from ..capture.board import Board
 from ..capture.simulated.truth import read_truth, truth_path
 from ..capture.synchronize import SyncReport
-from ..model.attention import attention_maps
-from ..model.evaluate import Evaluation
+from ..model.evaluation.evaluate import Evaluation
+from ..model.explain.attention import attention_maps
 from ..preprocess.dataset.clips import Dataset, DatasetSession, open_dataset, windows
 from ..report import Page, Picture, Share
 from . import moment, recorded

@@ -29,9 +29,9 @@ from ..capture.session import open_session
 from ..capture.simulated.truth import read_truth, truth_path
 from ..capture.synchronize import SyncReport, synchronize
 from ..errors import DatasetError
-from ..model.evaluate import Evaluation, evaluate
-from ..model.presets import MODELS, TrainConfig
-from ..model.train import train
+from ..model.evaluation.evaluate import Evaluation, evaluate
+from ..model.training.config import TrainConfig
+from ..model.training.train import train
 from ..preprocess.build import build_dataset
 from ..preprocess.dataset.record import ClipConfig, SplitConfig
 
@@ -41,6 +41,7 @@ BOARD = "9x6x25mm"
 POOR_LIGHT = 0.3
 RATER_LAG_S = 1.75
 """Raters react 1 to 6 s late (Mariooryad and Busso, TAFFC 6(2), 2015); labels are moved back by this."""
+MODELS = ("mran", "uran", "early-fusion")
 N_SIDE_BY_SIDE = 2
 N_VERIFY_MOMENTS = 12
 TRAIN_THREADS = 1

@@ -35,7 +35,10 @@ KEYS = {
         "solve_s",
     },
     "clips.py": {"memcpy_share", "clips_per_s", "blosc2_clips_per_s", "blosc2_bytes_share"},
+    "feed.py": {"feed_over_step", "feed_clips_per_s", "step_clips_per_s"},
     "clock.py": {"loopback_p99_ms", "busy_p99_ms"},
+    "live.py": {"predictions_per_s", "latency_p50_ms", "latency_p95_ms", "network_ms", "face_share"},
+    "train_step.py": {"speedup_fp32", "speedup_bf16", "max_abs_diff"},
     "warp.py": {"crop_ms", "full_ms", "mae_mm", "coverage", "silhouette", "shadow", "over_registerDepth"},
     "record.py": {"lost", "sets", "cpu_over_encode", "wire_lost", "wire_beyond_encode_percent"},
 }
@@ -73,4 +76,6 @@ def test_the_last_line_of_a_benchmark_is_json_with_the_promised_keys(name, tmp_p
     if name == "annotate.py":  # the server was killed twice
         assert found["lost"] == 0
         assert found["acknowledged"] > 0
+    if name == "train_step.py":  # it compares two ways to the same scores
+        assert found["max_abs_diff"] <= 1e-5
     assert list(tmp_path.iterdir()) == []

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mavfer.model.presets import TrainConfig
-from mavfer.model.train import train
+from mavfer.model.training.config import TrainConfig
+from mavfer.model.training.train import train
 from mavfer.preprocess.adapters.afew_va import find_afew_va
 from mavfer.preprocess.adapters.bring_in import import_recordings
 from mavfer.preprocess.adapters.recola import find_recola

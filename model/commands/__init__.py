@@ -1,0 +1,1 @@
+"""The command line of the networks: options in, progress on stderr, results on stdout."""

@@ -1,0 +1,91 @@
+"""The command `evaluate`: how well runs predict subjects they never saw."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class EvaluatedSplit(StrEnum):
+    """The splits that hold subjects the network never saw."""
+
+    TEST = "test"
+    VALIDATION = "validation"
+
+
+class FitOn(StrEnum):
+    """Whose predictions post-processing is fitted on."""
+
+    VALIDATION = "validation"
+    TRAIN = "train"
+    NONE = "none"
+
+
+class Device(StrEnum):
+    """Where networks run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+
+
+def evaluate(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Runs of mavfer train, or folders of runs.", show_default=False
+        ),
+    ],
+    dataset: Annotated[Path | None, typer.Option(help="Else the one each was trained on.")] = None,
+    split: Annotated[EvaluatedSplit, typer.Option(help="Subjects never trained on.")] = EvaluatedSplit.TEST,
+    split_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of which of the dataset's splits; else the run's own.")
+    ] = None,
+    fold: Annotated[
+        int | None, typer.Option(min=0, metavar="K", help="Of which of its folds; else the run's own.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Clips per pass.")] = 8,
+    fit_on: Annotated[
+        FitOn, typer.Option("--fit-on", help="Who post-processing is fitted on: never those scored.")
+    ] = FitOn.VALIDATION,
+    device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = Device.AUTO,
+) -> None:
+    """Score runs by RMSE, CC and CCC, raw and post-processed, beside a constant; write RUN/evaluation.json.
+
+    Several runs of a network, of the folds of a split and of seeds, are pooled: all frames together, with
+    limits of 95 % over subjects.
+    """
+    from rich.console import Console
+
+    from ...progress import bar
+    from ..evaluation.evaluate import evaluate as evaluate_run
+    from ..evaluation.pooling import pooled, runs_in
+    from ..evaluation.terminal import print_evaluation, print_pooled
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    found = []
+    paths = [one for path in runs for one in runs_in(path)]
+    for path in paths:
+        with bar(f"predicting {path.name}") as on_progress:
+            found.append(
+                evaluate_run(
+                    path,
+                    dataset=dataset,
+                    split=split.value,
+                    split_name=split_name,
+                    fold=fold,
+                    batch=batch,
+                    postprocess_on=fit_on.value,
+                    device=device.value,
+                    on_progress=on_progress,
+                )
+            )
+        if len(paths) > 1:
+            console.print(f"{path}:", soft_wrap=True, markup=False)
+        print_evaluation(console, found[-1])
+    for model in dict.fromkeys(one.model for one in found):
+        if len(own := [one for one in found if one.model == model]) > 1:
+            console.print(f"all runs of {model} together:")
+            print_pooled(console, pooled(own))

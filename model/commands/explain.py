@@ -1,0 +1,70 @@
+"""The command `mavfer explain RUN --out DIR`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...progress import bar
+
+
+class ExplainedSplit(StrEnum):
+    """The splits that hold subjects the network never saw."""
+
+    TEST = "test"
+    VALIDATION = "validation"
+
+
+def explain(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A trained run.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.", show_default=False)],
+    dataset: Annotated[
+        Path | None, typer.Option(help="Else the one it was trained on.", show_default=False)
+    ] = None,
+    split: Annotated[ExplainedSplit, typer.Option(help="Subjects never trained on.")] = ExplainedSplit.TEST,
+    split_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of which of the dataset's splits; else the run's own.")
+    ] = None,
+    fold: Annotated[
+        int | None, typer.Option(min=0, metavar="K", help="Of which of its folds; else the run's own.")
+    ] = None,
+    clips: Annotated[
+        int, typer.Option(min=1, help="Clips whose cells are blanked: about 150 passes each.")
+    ] = 16,
+    films: Annotated[int, typer.Option(min=0, help="Sessions to film.")] = 1,
+    film_s: Annotated[float, typer.Option("--film-s", min=1.0, help="Seconds of each film.")] = 20.0,
+    worst: Annotated[int, typer.Option(min=1, help="Worst clips to show.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="Of the orders that are drawn.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier explanation.")] = False,
+) -> None:
+    """Say where a run looks, whether it goes by that, how well it is calibrated, and for whom it errs.
+
+    Writes one page, a film of the attention, pictures of the worst clips, and all figures as explain.json.
+    Networks without attention are looked into by their gradient. Errors by group want DATASET/subjects.csv.
+    """
+    from rich.console import Console
+
+    from ...output import require_folder_free
+    from ..explain.explain import find_out
+    from ..explain.written import FIGURES_NAME, write_explanation
+
+    require_folder_free(out, marker=FIGURES_NAME, overwrite=overwrite)
+    with bar("explaining") as show:
+        found = find_out(
+            run,
+            dataset=dataset,
+            split=split.value,
+            split_name=split_name,
+            fold=fold,
+            n_deleted=clips,
+            n_worst=worst,
+            seed=seed,
+            on_progress=lambda _, done, total: show(done, total),
+        )
+        page = write_explanation(out, found, n_films=films, film_s=film_s, overwrite=overwrite)
+    Console().print(
+        f"{found.run.record.model}{' (simulated)' if found.simulated else ''}: wrote the explanation: {page}",
+        soft_wrap=True,
+        highlight=False,
+    )

@@ -1,0 +1,73 @@
+"""The command `mavfer fine-tune RUN --by ATTRIBUTE`: a network for each demographic group."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...errors import UsageError
+from ...progress import bar
+
+
+def fine_tune(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run of mavfer train.", show_default=False)],
+    by: Annotated[str, typer.Option(metavar="COLUMN", help="A column of DATASET/subjects.csv, such as sex.")],
+    out: Annotated[Path, typer.Option(help="The networks: a folder that does not exist yet.")],
+    dataset: Annotated[
+        Path | None, typer.Option(help="Where the dataset of the run lies now; else where it lay.")
+    ] = None,
+    min_subjects: Annotated[
+        int, typer.Option(min=1, help="Training subjects of a group; one of fewer keeps the run's weights.")
+    ] = 3,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of each group; else a quarter.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of each group; else a quarter.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Clips per step; else the run's.")] = None,
+    lr: Annotated[float | None, typer.Option(min=1e-9, help="Peak; else a tenth of the run's.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Order and augmentation; else the run's.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else the run's.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
+) -> None:
+    """Train a run on, once for each group of its training subjects, from its weights.
+
+    The groups are those of subjects.csv beside the dataset: a column `subject`, and one for each attribute.
+    """
+    from rich.console import Console
+
+    from ..training.groups import fine_tune as fine_tune_groups
+    from ..training.groups_file import STAGE_ONE
+
+    if epochs is not None and steps is not None:
+        raise UsageError("wanted --epochs or --steps, found both")
+    asked = {
+        "epochs": epochs, "steps": steps, "batch": batch, "lr": lr, "seed": seed, "threads": threads,
+    }  # fmt: skip
+    messages = Console(stderr=True)
+    with bar("fine-tuning") as on_progress:
+        report = fine_tune_groups(
+            run,
+            by=by,
+            out=out,
+            dataset=dataset,
+            min_subjects=min_subjects,
+            changes={name: value for name, value in asked.items() if value is not None},
+            overwrite=overwrite,
+            on_progress=on_progress,
+            on_message=lambda line: messages.print(line, soft_wrap=True, highlight=False, markup=False),
+        )
+    for group in report.record.groups:
+        n = len(group.subjects)
+        subjects = f"{n} training subject{'' if n == 1 else 's'}"
+        if group.fine_tuned:
+            kept = report.runs[group.value]
+            score = "none" if kept.validation_score is None else f"{kept.validation_score:.3f}"
+            typer.echo(
+                f"{by} {group.value}: {subjects}, epoch {kept.kept_epoch} of {kept.n_epochs} kept, "
+                f"validation {score}{' (simulated)' if kept.simulated else ''}"
+            )
+        else:
+            typer.echo(
+                f"{by} {group.value}: {subjects}, fewer than {min_subjects}: the weights of {STAGE_ONE} stay"
+            )
+    if report.record.unknown:
+        typer.echo(f"{by} unknown of {', '.join(report.record.unknown)}: in {STAGE_ONE} alone")
+    typer.echo(f"wrote the networks by {by}: {out}")

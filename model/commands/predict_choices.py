@@ -1,0 +1,24 @@
+"""What the options of `mavfer predict` and `mavfer export-model` may say, as words."""
+
+from enum import StrEnum
+
+
+class Device(StrEnum):
+    """Where a network computes: "auto" takes a GPU where there is one."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+
+
+class Precision(StrEnum):
+    """In what numbers a network computes."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+class ExportFormat(StrEnum):
+    """What a network is exported as."""
+
+    ONNX = "onnx"
+    TORCH = "torch"

@@ -1,0 +1,254 @@
+"""`mavfer train`: options in, progress on stderr, what came of it on stdout."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ...config import COMMAND_LINE, parse
+from ...errors import UsageError
+from ...preprocess.dataset.record import DEFAULT_SPLIT
+from ...progress import bar
+from ..families import LISTED
+
+if TYPE_CHECKING:
+    from ..checkpoint import RunRecord
+
+
+class Size(StrEnum):
+    """The paper's, or one with fewer channels and smaller frames."""
+
+    FULL = "full"
+    SMALL = "small"
+
+
+class PresetName(StrEnum):
+    """What is known to learn, or the paper to the letter."""
+
+    DEFAULT = "default"
+    FAITHFUL = "faithful"
+
+
+class Precision(StrEnum):
+    """What convolutions are computed in."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+class Loss(StrEnum):
+    """What training minimises."""
+
+    MSE = "mse"
+    L1 = "l1"
+    CCC = "ccc"
+    MIX = "mix"
+
+
+class Device(StrEnum):
+    """Where it trains."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+
+
+class Log(StrEnum):
+    """Where else the history goes."""
+
+    TENSORBOARD = "tensorboard"
+    WANDB = "wandb"
+
+
+def _list(wanted: bool) -> None:
+    if not wanted:
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("model", "in tables", "what it is", box=None)
+    for name, listed in LISTED.items():
+        table.add_row(name, listed.label, listed.about)
+    Console().print(table)
+    raise typer.Exit
+
+
+def train(
+    dataset: Annotated[Path, typer.Argument(help="A dataset (folder) of build-dataset.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The run: a folder that does not exist yet.")],
+    model: Annotated[str, typer.Option(metavar="NAME", help="One that --list lists.")] = "mran",
+    size: Annotated[
+        Size, typer.Option(help="The paper's size, or one that trains in minutes on a CPU.")
+    ] = Size.FULL,
+    preset: Annotated[
+        PresetName, typer.Option(help="faithful: the paper to the letter; it did not learn here.")
+    ] = PresetName.DEFAULT,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="An option of the network; may be given again."),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="Which of the dataset's splits; see `mavfer dataset split`.")
+    ] = "default",
+    fold: Annotated[
+        int | None, typer.Option(metavar="K", help="Which fold to hold out, of a split in folds.")
+    ] = None,
+    dimensions: Annotated[str, typer.Option(help="What is predicted, together.")] = "valence,arousal",
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Predict classes: quadrants, or a column of classes.csv."),
+    ] = None,
+    modalities: Annotated[
+        str | None, typer.Option(help="Streams, color first; else the model's own.")
+    ] = None,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FOLDER", help="A feature set, for networks of features; see --list."),
+    ] = None,
+    n_frames: Annotated[int | None, typer.Option(help="Frames per clip; else the preset's.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the clips; else the preset's.")] = None,
+    steps: Annotated[int | None, typer.Option(help="In place of --epochs.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Clips per step; else the preset's.")] = None,
+    accumulate: Annotated[int, typer.Option(help="Batches whose gradients make one step.")] = 1,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate; else the preset's.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="End after so many epochs without a better validation score.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Weights, order and augmentation.")] = 0,
+    precision: Annotated[
+        Precision, typer.Option(help="bf16 is checked against fp32 layer by layer before it is used.")
+    ] = Precision.FP32,
+    loss: Annotated[
+        Loss | None, typer.Option(help="Else the preset's; ccc and mix want --batch 16 or more.")
+    ] = None,
+    modality_dropout: Annotated[
+        float, typer.Option(help="Share of clips in which a stream other than the first is blanked.")
+    ] = 0.0,
+    weights: Annotated[
+        Path | None, typer.Option(help="A file of weights, or a run, to start from.", show_default=False)
+    ] = None,
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile", help="Let torch.compile make the forward; compiling takes over a minute on a CPU."
+        ),
+    ] = False,
+    max_minutes: Annotated[float | None, typer.Option(help="End training within this time.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; else torch's choice.")] = None,
+    device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = Device.AUTO,
+    devices: Annotated[
+        int, typer.Option(help="Processes of this machine, a GPU each; each has --batch clips.")
+    ] = 1,
+    log: Annotated[list[Log] | None, typer.Option(help="Beside history.csv; may be given again.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted training stands.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
+    _listed: Annotated[
+        bool, typer.Option("--list", callback=_list, is_eager=True, help="List the networks and end.")
+    ] = False,
+) -> None:
+    """Train a network on a dataset's training subjects; the best epoch on its validation subjects is kept."""
+    from rich.console import Console
+
+    from ..training.config import TrainConfig
+
+    table: dict[str, Any] = {
+        "model": model,
+        "size": size.value,
+        "preset": preset.value,
+        "set": {name: _value(text) for name, text in _pairs(option, "--set").items()},
+        "split": split,
+        "fold": fold,
+        "dimensions": tuple(dimensions.split(",")),
+        "classes": classes,
+        "modalities": None if modalities is None else tuple(modalities.split(",")),
+        "features": _pairs(features, "--features"),
+        "n_frames": n_frames,
+        "epochs": epochs,
+        "steps": steps,
+        "batch": batch,
+        "accumulate": accumulate,
+        "lr": lr,
+        "patience": patience,
+        "seed": seed,
+        "precision": precision.value,
+        "loss": None if loss is None else loss.value,
+        "modality_dropout": modality_dropout,
+        "weights": None if weights is None else str(weights.resolve()),
+        "compile": compiled,
+        "max_minutes": max_minutes,
+        "threads": threads,
+        "device": device.value,
+        "devices": devices,
+        "logs": tuple(one.value for one in log or ()),
+    }
+    config = parse(table, TrainConfig, where=COMMAND_LINE)
+    if devices > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
+        raise typer.Exit(_started_again(devices))
+
+    from ..training.settings import own_rank
+    from ..training.train import train as train_network
+
+    messages = Console(stderr=True, quiet=own_rank() > 0)
+
+    def say(line: str) -> None:
+        messages.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    with bar("training") as on_progress:
+        report = train_network(
+            dataset,
+            config=config,
+            out=out,
+            overwrite=overwrite,
+            resume=resume,
+            on_progress=on_progress,
+            on_message=say,
+        )
+    if own_rank() == 0:
+        Console().print(_summary(report.record, report.path), soft_wrap=True, highlight=False, markup=False)
+
+
+def _summary(record: "RunRecord", path: Path) -> str:
+    config = record.config
+    kind = "accuracy" if record.classes else "CCC"
+    score = record.validation_score
+    validated = "none" if score is None else f"{kind} {score:.3f}"
+    held_out = "" if config.split == DEFAULT_SPLIT else f", split {config.split!r}"
+    held_out += "" if config.fold is None else f", fold {config.fold}"
+    predicted = f"{len(record.classes)} classes" if record.classes else " and ".join(record.dimensions)
+    return (
+        f"{record.model} ({config.size}, {record.n_parameters / 1e6:.2f} M parameters, {record.precision}) "
+        f"predicts {predicted}; epoch {record.kept_epoch} of {record.n_epochs} kept, "
+        f"validation {validated}{' (simulated)' if record.simulated else ''}{held_out}, "
+        f"{record.seconds:.0f} s: {path}"
+    )
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in given or []:
+        name, is_pair, value = text.partition("=")
+        if not is_pair or not name:
+            raise UsageError(f"{option} wants NAME=VALUE, found {text!r}: {COMMAND_LINE}")
+        pairs[name] = value
+    return pairs
+
+
+def _value(text: str) -> object:
+    """Return what a person wrote, as TOML reads it; text that is no TOML value is text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _started_again(devices: int) -> int:
+    """Run this command in `devices` processes of this machine and return their exit status."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*launcher, f"--nproc-per-node={devices}", "-m", "mavfer", *sys.argv[1:]]
+    return subprocess.run(command, check=False).returncode
