@@ -1,6 +1,7 @@
 """The command `tables`: train and evaluate what the papers' tables want, and write them."""
 
 import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -165,4 +166,6 @@ def _weights(given: list[str]) -> dict[str, str]:
 
 
 def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
