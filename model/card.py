@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..output import new_file
 from ..report import Page, Prose
-from .checkpoint import RunRecord, read_run_record
+from .checkpoint import PRETRAINED, RunRecord, read_run_record
+from .evaluation.bootstrap import ABOUT_LIMITS
 from .evaluation.evaluation_file import EVALUATION_NAME, Evaluation, read_evaluation
 from .families import LISTED
 
@@ -58,7 +59,7 @@ def card_sections(record: RunRecord, evaluation: Evaluation | None) -> list[Sect
         _what_it_is(record),
         _learned_from(record),
         _trained(record),
-        _scores(evaluation),
+        _scores(record, evaluation),
         _limits(record, evaluation),
         _use(record),
     ]
@@ -106,6 +107,8 @@ def _what_it_is(record: RunRecord) -> Section:
         if record.classes
         else f"{' and '.join(record.dimensions)}, each in [-1, 1]"
     )
+    if record.loss == PRETRAINED:
+        says = "nothing yet: it is pre-trained without labels"
     facts = [
         ("network", f"{record.model}, {record.config.size} size, {record.n_parameters:,} parameters"),
         ("sees", sees),
@@ -172,18 +175,20 @@ def _trained(record: RunRecord) -> Section:
     )
 
 
-def _scores(evaluation: Evaluation | None) -> Section:
+def _scores(record: RunRecord, evaluation: Evaluation | None) -> Section:
     title = "How good it is"
+    if record.loss == PRETRAINED:
+        return Section(title, ("It has no scores before it is trained with labels.",))
     if evaluation is None:
-        return Section(
-            title, ("It was not evaluated; run `mavfer evaluate RUN`, then `mavfer model-card RUN`.",)
-        )
-    unseen = "whom it never saw" if evaluation.unseen_subjects else "whom it saw at other times"
+        return Section(title, ("It was not evaluated; run `mavfer evaluate RUN`.",))
     subjects = {one.subject for one in evaluation.sessions}
+    unseen = "whom it never saw" if evaluation.unseen_subjects else "whom it saw at other times"
+    if {one.casefold() for one in subjects} & {one.casefold() for one in record.validation_subjects}:
+        unseen = "by whom its epoch was chosen"
     whose = f"{'simulated ' if evaluation.simulated else ''}{evaluation.split} subjects {unseen}"
-    words = (
-        f"{evaluation.n_frames} frames of {len(subjects)} {whose}, pooled; in brackets 95 % over subjects."
-    )
+    words = f"{evaluation.n_frames} frames of {len(subjects)} {whose}, pooled."
+    if evaluation.intervals:
+        words += f" In brackets: {ABOUT_LIMITS}."
     measures = list(dict.fromkeys(name for own in evaluation.scores.values() for name in own))
     rows: list[tuple[str, ...]] = [("", *(name.replace("_", " ") for name in measures))]
     for name, own in evaluation.scores.items():
@@ -214,11 +219,14 @@ def _limits(record: RunRecord, evaluation: Evaluation | None) -> Section:
         found.append(f"It learned from {len(record.training_subjects)} subjects only.")
     if evaluation is not None and not evaluation.intervals:
         found.append("Too few subjects were tested for an interval.")
-    found.append("Errors by sex, age and skin tone: `mavfer explain RUN --out DIR`.")
+    if record.loss != PRETRAINED:
+        found.append("Errors by sex, age and skin tone: `mavfer explain RUN --out DIR`.")
     return Section("Limits", tuple(found))
 
 
 def _use(record: RunRecord) -> Section:
+    if record.loss == PRETRAINED:
+        return Section("How to use it", facts=(("begin with it", "`mavfer train DATASET --weights RUN`"),))
     facts = [
         ("score it", "`mavfer evaluate RUN`"),
         ("predict", "`mavfer predict RUN SESSION --out DIR`"),

@@ -3,8 +3,6 @@
 import csv
 import hashlib
 import os
-import pickle
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +25,14 @@ from .families import family
 from .network import Network, NetworkOptions
 from .training.config import Dimension, ModelName, Precision, TrainConfig, without_none
 from .training.recipe import network_options, new_network
+from .weight_files import DAMAGED
 
 SCHEMA_VERSION = 3
 RUN_NAME = "run.toml"
 WEIGHTS_NAME = "model.pt"
 HISTORY_NAME = "history.csv"
+FUSION_NAME = "fusion.toml"
+"""Of a folder of fused predictions, which is no run."""
 PRETRAINED = "masked"
 """The loss of a run that was made by `mavfer pretrain`: no label was seen."""
 
@@ -106,9 +107,8 @@ class RunRecord(StrictModel):
     @model_validator(mode="before")
     @classmethod
     def _from_older(cls, table: Any) -> Any:
-        if isinstance(table, dict) and table.get("schema_version") in (1, 2):
-            return record_of_older(table)
-        return table
+        read = isinstance(table, dict) and isinstance(table.get("config"), dict)
+        return record_of_older(table) if read else table
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,11 @@ def read_run_record(path: Path) -> RunRecord:
     ModelError
         There is no run, its record is damaged, or it has another schema version.
     """
+    if (path / FUSION_NAME).is_file():
+        raise ModelError(
+            f"wanted a run with a network, found fused predictions, which have none; name one of the runs in "
+            f"{FUSION_NAME}: {path}"
+        )
     if not (path / RUN_NAME).is_file():
         raise ModelError(f"wanted a run folder with {RUN_NAME}, found none; run `mavfer train`: {path}")
     try:
@@ -179,15 +184,7 @@ def open_run(path: Path, *, scoring: bool = True) -> Run:
         network.load_state_dict(state)
     except FileNotFoundError as error:
         raise ModelError(f"wanted the weights {WEIGHTS_NAME}, found none: {path}") from error
-    except (
-        RuntimeError,
-        OSError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-        EOFError,
-        TypeError,
-        KeyError,
-    ) as error:
+    except DAMAGED as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"wanted weights of {record.model} as {RUN_NAME} describes it, found others or a damaged file "

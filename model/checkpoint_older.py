@@ -1,12 +1,17 @@
-"""`run.toml` of schemas 1 and 2, brought to the one of today."""
+"""`run.toml` of schemas 1 and 2, and of schema 3 with words left out since, brought to the one of today."""
 
 from typing import Any
 
+LEFT_OUT = ("compile",)
+"""Words of schema 3 that changed no weight."""
 OF_ATTENTION = ("attention_scale", "temperature", "peephole", "forget_input", "head")
 
 
 def record_of_older(table: dict[str, Any]) -> dict[str, Any]:
-    """Return the table of a run of schema 1 or 2 as one of schema 3; the rest is left to its default."""
+    """Return the table of an older run as one of today; the rest is left to its default."""
+    if table.get("schema_version") not in (1, 2):
+        asked = {name: value for name, value in table["config"].items() if name not in LEFT_OUT}
+        return table | {"config": asked}
     old = dict(table)
     if old["schema_version"] == 1:  # the hash of dataset.toml stood under the other's name
         old["dataset_toml_sha256"] = old.pop("dataset_sha256", None)

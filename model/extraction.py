@@ -22,6 +22,7 @@ from ..output import new_folder
 from ..preprocess.dataset.clips import Dataset, DatasetSession, open_dataset, sha256_of_file
 from .checkpoint import WEIGHTS_NAME, open_run
 from .data.features import RECORD_NAME, FeatureRecord, write_features
+from .data.opening import require_schema
 from .data.source import ClipIndex, ClipSource
 from .network import Network
 
@@ -86,7 +87,8 @@ def extract_features(
     Raises
     ------
     ModelError
-        The run is damaged, sees features itself, or has no such layer, or the layer has no output per frame.
+        The run is damaged, sees features itself, or has no such layer, or the layer has no output per frame;
+        or it learned from a dataset of another schema.
     DatasetError
         The dataset is missing, or lacks a stream.
     """
@@ -96,6 +98,7 @@ def extract_features(
         raise ModelError(f"wanted a run that sees streams, found one of feature sets, {record.model}: {run}")
     tap = tap_of(opened.network, record.model, layer=layer)
     data = open_dataset(dataset)
+    require_schema(record, data)
     network = opened.network.to(device)
     sessions = whole_sessions(data)
     empty, n_frames, n_values = [], 0, 0

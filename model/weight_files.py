@@ -16,6 +16,21 @@ from ..errors import ModelError
 from ..preprocess.dataset.clips import sha256_of_file
 from .layouts import PUBLISHED
 
+DAMAGED = (
+    RuntimeError,
+    OSError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+)
+"""What reading a damaged file with torch.load, or making use of what it gave, can raise."""
+
 PICKLED = (".pt", ".pth")
 SAFETENSORS = ".safetensors"
 SAFETENSORS_TYPES = {
@@ -91,7 +106,7 @@ def read_tensors(path: Path) -> Any:
             f"wanted nothing but tensors, found objects that would run code; ask for a file written with "
             f"torch.save(network.state_dict(), ...): {path}"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise ModelError(f"wanted a file of weights, found a damaged one: {path}") from error
 
 

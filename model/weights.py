@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..preprocess.dataset.clips import sha256_of_file
-from .checkpoint import RUN_NAME, WEIGHTS_NAME, RunRecord, read_run_record
+from .checkpoint import PRETRAINED, RUN_NAME, WEIGHTS_NAME, RunRecord, read_run_record
 from .data.inputs import COLOR_SCALE
 from .frame_network import ColorInput
 from .layouts import LAYOUTS, Layout
@@ -17,11 +17,14 @@ from .network import Network
 from .resnet import ResNetTrunk
 from .vgg import VggTrunk
 from .weight_files import published_as, read_tensors, read_weight_file
+from .weight_name import parted
 
 GRAY = 127.5
 COUNTER = "num_batches_tracked"
 """Of batch norm; older files lack it, and nothing here uses it."""
 
+NOT_PRETRAINED = "head."
+"""The layer that a pre-training does not train, but draws: each training draws its own."""
 LEAST_SHARE = 0.5
 """Of a network's tensors that a run must fill for it to be the same kind of network."""
 
@@ -88,9 +91,8 @@ def load_weights(
         The file is none, is damaged or holds code, is of another network, or lacks a layer; or a layer has
         another shape. The network is then as it was.
     """
-    named, _, file = str(path).partition("=")
-    if named in LAYOUTS and file:
-        layout, path = named, Path(file)
+    named, path = parted(path)
+    layout = named or layout
     if (path / RUN_NAME).is_file():
         return _load_run(network, path)
     if path.is_dir():
@@ -155,6 +157,7 @@ def _load_run(network: Network, path: Path) -> LoadedWeights:
         key: _fitting(table[key], wanted[key], layer=key.rpartition(".")[0], path=path)
         for key in shared
         if not _other_head(table[key], wanted[key], network, record)
+        and not (record.loss == PRETRAINED and key.startswith(NOT_PRETRAINED))
     }
     network.load_state_dict(wanted | state)
     loaded = _layers(state)

@@ -27,7 +27,7 @@ def compare(
     from ..evaluation.systems import named_systems
     from ..evaluation.terminal import print_comparisons
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 200
     pooled = named_systems(systems)

@@ -53,20 +53,27 @@ def evaluate(
     """Score runs by RMSE, CC and CCC, raw and post-processed, beside a constant; write RUN/evaluation.json.
 
     Several runs of a network, of the folds of a split and of seeds, are pooled: all frames together, with
-    limits of 95 % over subjects.
+    limits of 95 % over subjects. The runs' model cards are written again.
     """
     from rich.console import Console
 
+    from ...errors import ModelError
     from ...progress import bar
+    from ..checkpoint import FUSION_NAME
     from ..evaluation.evaluate import evaluate as evaluate_run
-    from ..evaluation.pooling import pooled, runs_in
+    from ..evaluation.pooling import pooled_runs, runs_in
     from ..evaluation.terminal import print_evaluation, print_pooled
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 200
     found = []
-    paths = [one for path in runs for one in runs_in(path)]
+    paths = [
+        one
+        for path in runs
+        for one in runs_in(path)
+        if one == path or not (one / FUSION_NAME).is_file()  # fused predictions below it have no network
+    ]
     for path in paths:
         with bar(f"predicting {path.name}") as on_progress:
             found.append(
@@ -83,9 +90,14 @@ def evaluate(
                 )
             )
         if len(paths) > 1:
-            console.print(f"{path}:", soft_wrap=True, markup=False)
+            console.print(f"{path}:", soft_wrap=True)
         print_evaluation(console, found[-1])
     for model in dict.fromkeys(one.model for one in found):
-        if len(own := [one for one in found if one.model == model]) > 1:
+        if len(own := [one.run for one in found if one.model == model]) > 1:
+            try:
+                together = pooled_runs(own)
+            except ModelError as error:  # each by itself is scored, and may be all that was wanted
+                console.print(f"runs of {model} are not pooled: {error}", soft_wrap=True)
+                continue
             console.print(f"all runs of {model} together:")
-            print_pooled(console, pooled(own))
+            print_pooled(console, together)

@@ -63,7 +63,7 @@ def explain(
             on_progress=lambda _, done, total: show(done, total),
         )
         page = write_explanation(out, found, n_films=films, film_s=film_s, overwrite=overwrite)
-    Console().print(
+    Console(markup=False).print(
         f"{found.run.record.model}{' (simulated)' if found.simulated else ''}: wrote the explanation: {page}",
         soft_wrap=True,
         highlight=False,

@@ -29,7 +29,8 @@ def predict(
         Path | None, typer.Option(help="The folder to make of it.", rich_help_panel=RECORDED)
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Of the rig; not needed for color alone.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Of the rig; recordings of color alone need none."),
     ] = None,
     dataset: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where the run's dataset is now, if it was moved.")
@@ -61,7 +62,11 @@ def predict(
         float, typer.Option(min=0.5, max=120, help="Looks per second.", rich_help_panel=LIVE)
     ] = 10.0,
     precision: Annotated[
-        Precision, typer.Option(help="bf16 halves the time of large networks.", rich_help_panel=LIVE)
+        Precision,
+        typer.Option(
+            help="bf16 may be faster where the machine computes it; scores differ a little.",
+            rich_help_panel=LIVE,
+        ),
     ] = Precision.FP32,
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write every score there.", rich_help_panel=LIVE)

@@ -13,6 +13,7 @@ from ...errors import UsageError
 from ...progress import bar
 from ..families import NAMES as MODELS
 from ..tables.plan import NAMES
+from ..weight_name import absolute
 
 ALL_TABLES = ",".join(NAMES)
 
@@ -161,7 +162,7 @@ def _weights(given: list[str]) -> dict[str, str]:
                 f"wanted --weights MODEL=FILE with a model of {', '.join(MODELS)}, "
                 f"found {text!r}: {COMMAND_LINE}"
             )
-        found[model] = str(Path(path).resolve())
+        found[model] = absolute(path)
     return found
 
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tomllib
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...config import COMMAND_LINE, parse
-from ...errors import UsageError
 from ...preprocess.dataset.record import DEFAULT_SPLIT
 from ...progress import bar
 from ..families import LISTED
+from ..weight_name import absolute
+from .settings import pairs_of, settings_of
 
 if TYPE_CHECKING:
     from ..checkpoint import RunRecord
@@ -129,14 +129,12 @@ def train(
         float, typer.Option(help="Share of clips in which a stream other than the first is blanked.")
     ] = 0.0,
     weights: Annotated[
-        Path | None, typer.Option(help="A file of weights, or a run, to start from.", show_default=False)
-    ] = None,
-    compiled: Annotated[
-        bool,
+        Path | None,
         typer.Option(
-            "--compile", help="Let torch.compile make the forward; compiling takes over a minute on a CPU."
+            help="A file of weights, or a run, to start from; LAYOUT=FILE where names do not tell.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     max_minutes: Annotated[float | None, typer.Option(help="End training within this time.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; else torch's choice.")] = None,
     device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = Device.AUTO,
@@ -161,13 +159,13 @@ def train(
         "model": model,
         "size": size.value,
         "preset": preset.value,
-        "set": {name: _value(text) for name, text in _pairs(option, "--set").items()},
+        "set": settings_of(option or []),
         "split": split,
         "fold": fold,
         "dimensions": tuple(dimensions.split(",")),
         "classes": classes,
         "modalities": None if modalities is None else tuple(modalities.split(",")),
-        "features": _pairs(features, "--features"),
+        "features": pairs_of(features or [], option="--features"),
         "n_frames": n_frames,
         "epochs": epochs,
         "steps": steps,
@@ -179,8 +177,7 @@ def train(
         "precision": precision.value,
         "loss": None if loss is None else loss.value,
         "modality_dropout": modality_dropout,
-        "weights": None if weights is None else str(weights.resolve()),
-        "compile": compiled,
+        "weights": None if weights is None else absolute(weights),
         "max_minutes": max_minutes,
         "threads": threads,
         "device": device.value,
@@ -227,24 +224,6 @@ def _summary(record: "RunRecord", path: Path) -> str:
         f"validation {validated}{' (simulated)' if record.simulated else ''}{held_out}, "
         f"{record.seconds:.0f} s: {path}"
     )
-
-
-def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in given or []:
-        name, is_pair, value = text.partition("=")
-        if not is_pair or not name:
-            raise UsageError(f"{option} wants NAME=VALUE, found {text!r}: {COMMAND_LINE}")
-        pairs[name] = value
-    return pairs
-
-
-def _value(text: str) -> object:
-    """Return what a person wrote, as TOML reads it; text that is no TOML value is text."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def _started_again(devices: int) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...errors import DatasetError
 from .classes import read_table
 
 TABLE_NAME = "subjects.csv"
@@ -39,4 +40,10 @@ def read_attributes(dataset: Path, names: Sequence[str]) -> Attributes:
         There is no table or no such column, or a subject stands twice.
     """
     tables = {name: read_table(dataset / TABLE_NAME, key="subject", column=name) for name in names}
+    for table in tables.values():
+        folded = [subject.casefold() for subject in table]
+        if twice := next((one for one in table if folded.count(one.casefold()) > 1), None):
+            raise DatasetError(
+                f"wanted each subject once, found {twice!r} again in other letters: {dataset / TABLE_NAME}"
+            )
     return Attributes({n: {s.casefold(): value for s, value in t.items()} for n, t in tables.items()})

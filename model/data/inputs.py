@@ -1,7 +1,8 @@
 """How stored pixels become network inputs: scales, references, and one session's pixels in memory.
 
 Pixels stay uint8 and uint16 until a batch is together. Missing readings and invalid frames are 0, which is
-each stream's neutral value.
+each stream's neutral value; invalid frames of color, which are held as integers of their reference, are 0 but
+for the rounding, 0.008 at the most.
 """
 
 from collections.abc import Sequence
@@ -105,13 +106,21 @@ def read_pixels(session: DatasetSession, options: InputOptions) -> SessionPixels
             )
         valid = session.read(f"valid_{name}").astype(bool)
         if name == Stream.COLOR:
-            streams[name] = StreamPixels(pixels, mean_face(pixels, valid, options))
+            reference = mean_face(pixels, valid, options)
+            blank_color(pixels, valid, reference)
+            streams[name] = StreamPixels(pixels, reference)
         else:
             pixels = np.where(valid[:, None, None], pixels, pixels.dtype.type(0))
             streams[name] = StreamPixels(pixels, gray_reference(name, pixels, options))
     if options.landmarks:
         streams["landmarks"] = StreamPixels(_landmarks(session), np.zeros(session.n_frames, np.float32))
     return SessionPixels(streams)
+
+
+def blank_color(pixels: NDArray[np.uint8], valid: NDArray[np.bool_], reference: NDArray[np.float32]) -> None:
+    """Put the reference (S, S, 3), rounded, in the place of frames (F, S, S, 3) that are not `valid` (F,)."""
+    if not valid.all():
+        pixels[~valid] = np.rint(reference).astype(np.uint8)
 
 
 def to_input(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...errors import DatasetError
+from ...errors import DatasetError, ModelError
 from ...preprocess.dataset.clips import Dataset, DatasetSession
 from .attributes import read_attributes
 from .classes import TABLE_NAME, Classes, read_classes
@@ -28,15 +28,27 @@ def source_of(
 
     Raises
     ------
+    ModelError
+        The run learned from a dataset of another schema.
     DatasetError
         The dataset lacks a stream, a feature set or the classes, or has a class that the run does not know.
     """
+    require_schema(record, data)
     classes = None
     if record.classes:
         classes = Classes(record.classes)
         if labelled:
             classes = _known_classes(read_classes(data, record.config.classes or ""), record, data)
     return ClipSource(sessions, options=record.inputs, dimensions=record.dimensions, classes=classes)
+
+
+def require_schema(record: RunRecord, data: Dataset) -> None:
+    """Raise ModelError where the run of `record` learned from a dataset of another schema than `data` has."""
+    if record.dataset_schema != data.record.schema_version:
+        raise ModelError(
+            f"the run learned from a dataset of schema {record.dataset_schema}, this one is of schema "
+            f"{data.record.schema_version}; train again on it: {data.path}"
+        )
 
 
 def sources_of_split(

@@ -19,6 +19,7 @@ from ..checkpoint import RUN_NAME, WEIGHTS_NAME, sha256_of_dataset
 from ..evaluation.evaluation_file import EVALUATION_NAME
 from ..training.config import Dimension, Precision, SizeName, TrainConfig
 from ..training.recipe import recipe_of
+from ..weight_name import parted
 from .plan import CORE, System, Table
 
 CHANGES_NOTHING = {"threads", "max_minutes", "logs", "devices", "device"}
@@ -195,14 +196,15 @@ def _address(config: TrainConfig, dataset_sha256: str) -> str:
         "inputs": recipe.inputs.model_dump(mode="json"),
         "length": [recipe.epochs, recipe.steps, recipe.batch, recipe.lr, recipe.loss, recipe.optimizer],
         "dataset": dataset_sha256,
-        "weights": None if config.weights is None else _sha256_of_weights(Path(config.weights)),
+        "weights": None if config.weights is None else _sha256_of_weights(config.weights),
     }
     return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
-def _sha256_of_weights(path: Path) -> str:
-    """Return the hash of a file of weights, or of a run's."""
+def _sha256_of_weights(name: str) -> str:
+    """Return the hash of a file of weights, or of a run's, with its layout where one is named."""
+    layout, path = parted(name)
     file = path / WEIGHTS_NAME if path.is_dir() else path
     if not file.is_file():
         raise ModelError(f"wanted a file of weights, or a run, to start from, found none: {path}")
-    return sha256_of_file(file)
+    return f"{layout}={sha256_of_file(file)}" if layout else sha256_of_file(file)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...report import Badge, Cell, Page, Prose
-from ..evaluation.bootstrap import MIN_SUBJECTS
+from ..evaluation.bootstrap import ABOUT_LIMITS, MIN_SUBJECTS
 from .figures import Figures, add_figure
 from .jobs import Settings, Work
 from .plan import Row
@@ -77,7 +77,7 @@ def _reading(about: About, settings: Settings) -> list[str]:
     )
     lines = [
         f"Our numbers come from {about.data}; {subjects}. Scores pool all frames of all subjects; of several "
-        "seeds the mean counts. In brackets stand limits of 95 % over subjects (bootstrap).",
+        f"seeds the mean counts. In brackets stand {ABOUT_LIMITS} (bootstrap).",
         "The printed numbers come from other data, named in each table: orders may be compared, sizes not.",
         "An order holds where the difference of the CCC is in its favour and 0 lies outside its limits of "
         "95 % over subjects. p is of a permutation by subject, also corrected for the table's orders (Holm).",

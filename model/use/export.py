@@ -27,7 +27,7 @@ from ...errors import ModelError
 from ...output import new_file, require_free
 from ...preprocess.dataset.clips import open_dataset
 from ...preprocess.dataset.record import ClipConfig
-from ..checkpoint import Run, RunRecord, open_run
+from ..checkpoint import Run, RunRecord, clip_config_of_dataset, open_run
 from ..data.inputs import COLOR_SCALE, DEPTH_SCALE_MM, INFRARED_SCALE, LIMIT, THERMAL_SCALE_C
 from ..data.source import ClipSource
 from ..network import Network
@@ -169,7 +169,8 @@ def metadata_of(
         "clipped_to": LIMIT,
         "frames_per_clip": inputs.n_frames,
         "frames_per_second": config.fps,
-        "crop": {"size_px": inputs.size_px, "align": config.align.value, "margin": config.margin},
+        "crop": {"size_px": config.size_px, "align": config.align.value, "margin": config.margin},
+        "averaged_down_to_px": inputs.size_px,
     }
 
 
@@ -182,7 +183,7 @@ def _clips(run: Run, dataset: Path | None) -> tuple[dict[str, Tensor], ClipConfi
         source = ClipSource([session], options=run.record.inputs, dimensions=())
         found = source.test_clips()
         if found:
-            return source.inputs(found[:N_CHECKED]), data.record.config
+            return source.inputs(found[:N_CHECKED]), clip_config_of_dataset(data.record)
     raise ModelError(f"wanted clips to check the exported network on, the dataset has none: {where}")
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...capture.streams import Stream
-from ..data.inputs import InputOptions, StreamPixels, landmarks_in_crop, to_input
+from ..data.inputs import InputOptions, StreamPixels, blank_color, landmarks_in_crop, to_input
 from .references import RunningReferences
 
 
@@ -23,6 +23,7 @@ class _Row:
     number: int
     t_s: float
     pixels: dict[str, NDArray]
+    has_color: bool
 
 
 class LiveClip:
@@ -68,9 +69,7 @@ class LiveClip:
         for name in options.modalities:
             valid = bool(row[f"valid_{name}"])
             self._references.add(name, row[name], valid=valid)
-            # a dataset's reader blanks what is not valid in every stream but color
-            blank = not valid and name != Stream.COLOR
-            pixels[name] = np.zeros_like(row[name]) if blank else row[name].copy()
+            pixels[name] = row[name].copy() if valid else np.zeros_like(row[name])
         if options.landmarks:
             pixels["landmarks"] = landmarks_in_crop(
                 row["landmarks"][None].astype(np.float64),
@@ -82,7 +81,7 @@ class LiveClip:
         if not bool(row[f"valid_{options.modalities[0]}"]):
             return False
         self._first_s = t_s if self._first_s is None else self._first_s
-        self._rows.append(_Row(number, t_s, pixels))
+        self._rows.append(_Row(number, t_s, pixels, bool(row.get("valid_color"))))
         while self._rows[0].t_s < t_s - self.span_s - self._period_s:
             self._rows.popleft()
         return True
@@ -101,6 +100,8 @@ class LiveClip:
             stack = np.stack([row.pixels[name] for row in rows])
             color = name == Stream.COLOR
             reference = self._references.of_color() if color else self._references.of_rows(name, numbers)
+            if color:
+                blank_color(stack, np.array([row.has_color for row in rows]), reference)
             batch[name] = to_input(name, [StreamPixels(stack, reference)], self._options, device)
         if self._options.landmarks:
             stack = np.stack([row.pixels["landmarks"] for row in rows])

@@ -101,7 +101,7 @@ def open_recording(
 
     Parameters
     ----------
-    calibration : of the session's rig; not needed for color alone
+    calibration : of the session's rig; not needed for a session or video of color alone
     work : an empty folder, to be kept as long as the rows are read
 
     Raises

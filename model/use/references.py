@@ -18,7 +18,7 @@ expressions, and what a face does all the time so far is taken for how it looks.
 
 
 class RunningReferences:
-    """The references of one session's rows so far; a row costs 0.1 ms and nothing is kept but sums.
+    """The references of one session's rows so far; of a row only its share in sums and its medians are kept.
 
     After the last row they are those that `data.inputs.read_pixels` has of the whole session.
     """

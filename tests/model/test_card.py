@@ -94,3 +94,24 @@ def test_a_card_written_again_after_an_evaluation_has_its_scores(cnn: Path) -> N
 def test_a_folder_that_is_no_run_has_no_card(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"wanted a run folder"):
         write_card(tmp_path)
+
+
+def test_a_card_of_a_run_that_is_only_pre_trained_promises_no_scores() -> None:
+    text = as_markdown("Card", card_sections(record_of(loss="masked"), None))
+    assert "nothing yet: it is pre-trained without labels" in text
+    assert "mavfer train DATASET --weights RUN" in text
+    assert "mavfer evaluate" not in text
+    assert "mavfer predict" not in text
+
+
+def test_brackets_are_explained_where_there_are_some(cnn: Path) -> None:
+    evaluate(cnn, postprocess_on="none")
+    text = (cnn / "model-card.md").read_text(encoding="utf-8")
+    assert "those of RMSE are narrow" in text
+    assert "those of RMSE" not in as_markdown("Card", card_sections(record_of(), None))
+
+
+def test_a_card_with_scores_of_validation_subjects_says_that_they_chose_the_epoch(cnn: Path) -> None:
+    evaluate(cnn, split="validation", postprocess_on="none")
+    text = (cnn / "model-card.md").read_text(encoding="utf-8")
+    assert "1 simulated validation subjects by whom its epoch was chosen" in text

@@ -1,5 +1,6 @@
 """Laws of a run folder: it keeps to its own split, knows its dataset, and old runs are read."""
 
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from mavfer.model.checkpoint import (
     sha256_of_dataset,
 )
 from mavfer.model.training.config import TrainConfig
+from mavfer.model.training.state import read_state
 from mavfer.model.training.train import train
 from mavfer.preprocess.dataset.clips import open_dataset, sha256_of_file
 from mavfer.preprocess.dataset.record import SplitScheme
@@ -95,6 +97,28 @@ def test_a_record_of_schema_1_is_read_and_knows_its_dataset(own_copy: Path) -> N
     assert learned_from(record, data)
     add_split(own_copy / "dataset", SplitScheme(name="more", by="subject", subjects=SPLITS))
     assert not learned_from(record, data)
+
+
+def test_a_record_that_says_whether_it_was_compiled_is_read(own_copy: Path) -> None:
+    record = read_run_record(own_copy / "run")
+    table = tomlkit.parse((own_copy / "run" / RUN_NAME).read_text()).unwrap()
+    table["config"]["compile"] = False
+    (own_copy / "run" / RUN_NAME).write_text(tomlkit.dumps(table))
+    assert read_run_record(own_copy / "run") == record
+
+
+def test_weights_damaged_anywhere_are_one_line(own_copy: Path) -> None:
+    path = own_copy / "run" / WEIGHTS_NAME
+    whole, chance = path.read_bytes(), random.Random(0)
+    for trial in range(60):
+        damaged = bytearray(whole)
+        first = 0 if trial % 2 else len(damaged) - 1500  # the pickle, and the archive's directory
+        for _ in range(20):
+            damaged[first + chance.randrange(1500)] = chance.randrange(256)
+        path.write_bytes(damaged)
+        for read in (lambda: open_run(own_copy / "run"), lambda: read_state(path, asked={})):
+            with pytest.raises(ModelError, match=r"damaged"):
+                read()
 
 
 def test_weights_of_another_network_and_damaged_ones_are_one_line(own_copy: Path) -> None:

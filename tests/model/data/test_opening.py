@@ -1,15 +1,17 @@
 """Laws of opening a dataset for a training or a run: classes in the run's order, nobody of the test split."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mavfer.errors import DatasetError
+from mavfer.errors import DatasetError, ModelError
 from mavfer.model.checkpoint import read_run_record
 from mavfer.model.data.classes import QUADRANTS, read_classes
 from mavfer.model.data.inputs import InputOptions
 from mavfer.model.data.opening import source_of, sources_of_split
+from mavfer.model.extraction import extract_features
 from mavfer.model.training.config import TrainConfig
 from mavfer.model.training.train import train
 from mavfer.preprocess.dataset.clips import open_dataset
@@ -48,6 +50,18 @@ def test_a_run_of_classes_sees_them_in_its_own_order(classified: Path) -> None:
     assert by_subject == {"S01": 1, "S02": 0}
     unknown = source_of(record, data.split("test"), data)
     assert set(unknown.targets(unknown.test_clips()).tolist()) == {-1}
+
+
+def test_a_dataset_of_another_schema_is_refused(classified: Path, tmp_path: Path) -> None:
+    data = open_dataset(classified / "dataset")
+    older = read_run_record(classified / "run").model_copy(update={"dataset_schema": 1})
+    with pytest.raises(ModelError, match=r"a dataset of schema 1, this one is of schema 2; train again"):
+        source_of(older, data.split("test"), data)
+    shutil.copytree(classified / "run", tmp_path / "run")
+    text = (tmp_path / "run" / "run.toml").read_text(encoding="utf-8")
+    (tmp_path / "run" / "run.toml").write_text(text.replace("dataset_schema = 2", "dataset_schema = 1"))
+    with pytest.raises(ModelError, match="this one is of schema 2"):
+        extract_features(tmp_path / "run", classified / "dataset", out=tmp_path / "features")
 
 
 def test_classes_that_a_run_does_not_know_are_refused_unless_labels_are_of_no_interest(
@@ -93,6 +107,11 @@ def test_a_table_of_classes_that_does_not_fit_is_one_line(dataset: Path, table: 
 def test_a_table_of_subjects_is_wanted_where_a_network_is_trained_on_it(dataset: Path) -> None:
     data = open_dataset(dataset)
     with pytest.raises(DatasetError, match=r"subjects\.csv"):
+        sources_of_split(data, inputs=COLOR, dimensions=("valence",), attributes=("sex",))
+    (dataset / "subjects.csv").write_text("subject,sex\ns01,female\nS01,male\n")
+    with pytest.raises(
+        DatasetError, match=r"wanted each subject once, found 's01' again in other letters: .*subjects\.csv"
+    ):
         sources_of_split(data, inputs=COLOR, dimensions=("valence",), attributes=("sex",))
     (dataset / "subjects.csv").write_text("subject,sex\ns01,female\nS02,male\nS03,\n")
     training, validation = sources_of_split(data, inputs=COLOR, dimensions=("valence",), attributes=("sex",))

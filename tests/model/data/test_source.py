@@ -79,6 +79,22 @@ def test_missing_readings_and_invalid_frames_are_neutral(make_dataset: Any, tmp_
     assert (inputs["thermal"][0, 4] != 0).any()
 
 
+@pytest.mark.parametrize("reference", ["session", "gray"])
+def test_invalid_frames_of_color_are_neutral_where_another_stream_comes_first(
+    make_dataset: Any, tmp_path: Path, reference: Any
+) -> None:
+    def lose(_: str, columns: dict) -> None:
+        columns["valid_color"][3] = False
+        columns["color"][3] = 0
+
+    path = make_dataset(tmp_path / "lost", splits={"S01": "train"}, change=lose)
+    options = InputOptions(modalities=("thermal", "color"), size_px=32, color_reference=reference)
+    source = ClipSource(open_dataset(path).split("train"), options=options, dimensions=BOTH)
+    color = source.inputs([ClipIndex(0, 0)])["color"][0]
+    assert color[3].abs().max() < 0.01
+    assert color[4].abs().max() > 0.1
+
+
 @pytest.mark.parametrize("stream", ["depth", "thermal"])
 def test_what_a_session_is_shifted_by_does_not_show(make_dataset: Any, tmp_path: Path, stream: str) -> None:
     def shifted(_: str, columns: dict) -> None:

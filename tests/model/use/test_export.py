@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import tomlkit
 import torch
 
 from mavfer.errors import DatasetError, ModelError, OutputError
@@ -73,6 +74,25 @@ def test_the_file_says_what_to_feed_it(make_run: MakeRun, clips: Path, tmp_path:
     assert [one["name"] for one in metadata["inputs"]] == ["color", "depth", "thermal"]
     assert metadata["inputs"][1]["shape"] == ["clips", 4, 1, 48, 48]
     assert "/ 100" in metadata["inputs"][1]["made_by"]
+
+
+def test_crops_and_their_rate_are_the_datasets_also_where_every_tick_was_kept(
+    make_run: MakeRun, make_dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = make_dataset(tmp_path / "dataset", splits={"S01": "train"}, n_frames=8, size_px=96)
+    path = data / "dataset.toml"
+    table = tomlkit.parse(path.read_text(encoding="utf-8"))
+    table["config"]["fps"] = 0.0  # pyright: ignore[reportIndexIssue]
+    path.write_text(tomlkit.dumps(table), encoding="utf-8")
+    _, report = exported(make_run, data, tmp_path, format="torch", model="cnn", set=WIDTH)
+    said = {METADATA_NAME: ""}
+    with report.path.open("rb") as file:
+        torch.export.load(file, extra_files=said)
+    metadata = json.loads(said[METADATA_NAME])
+    record = open_dataset(data).record
+    assert metadata["frames_per_second"] == record.built[0].fps > 0
+    assert metadata["crop"]["size_px"] == record.config.size_px
+    assert metadata["averaged_down_to_px"] == 48
 
 
 def test_a_network_that_gives_other_scores_when_read_back_is_refused_and_nothing_is_left(

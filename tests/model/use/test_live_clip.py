@@ -35,6 +35,7 @@ def filled(clip: LiveClip, session: DatasetSession) -> LiveClip:
         {"color_reference": "gray", "depth_reference": "frame", "thermal_reference": "fixed"},
         {"landmarks": True},
         {"modalities": ("depth",)},
+        {"modalities": ("depth", "color")},
     ],
 )
 def test_after_the_last_row_the_newest_clip_is_the_last_clip_of_the_dataset(
@@ -44,6 +45,7 @@ def test_after_the_last_row_the_newest_clip_is_the_last_clip_of_the_dataset(
         columns["landmarks"][:] = np.arange(136, dtype=np.float32).reshape(68, 2) / 5
         columns["transforms"][:] = np.array([[1, 0.1, 2], [-0.1, 1, 3]], np.float32)
         columns["valid_thermal"][-2] = columns["valid_depth"][3] = False
+        columns["valid_color"][-3] = choice.get("modalities") != ("depth", "color")
 
     path = make_dataset(tmp_path / "dataset", splits={"S01": "train"}, n_frames=24, change=change)
     (session,) = open_dataset(path).sessions
