@@ -53,7 +53,6 @@ class TrainConfig(StrictModel):
     loss : "mse", "l1", "ccc" or "mix"; of dimensions only
     modality_dropout : share of clips in which a stream other than the first is blanked, each by itself
     weights : a file of weights, or a run, to start from
-    compile : whether `torch.compile` makes the step
     max_minutes : the learning rate is brought to its end, and training ends, within this time
     threads : CPU threads; None leaves torch's own choice
     device : "auto" takes a GPU where there is one;  devices : processes of one machine
@@ -78,14 +77,13 @@ class TrainConfig(StrictModel):
     accumulate: int = Field(default=1, ge=1)
     lr: float | None = Field(default=None, gt=0)
     patience: int | None = Field(default=None, ge=1)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     precision: Precision = "fp32"
     loss: LossName | None = None
     modality_dropout: float = Field(default=0.0, ge=0, lt=1)
     weights: str | None = None
-    compile: bool = False
     max_minutes: float | None = Field(default=None, gt=0)
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=1024)
     device: Literal["auto", "cpu"] = "auto"
     devices: int = Field(default=1, ge=1)
     logs: tuple[Logger, ...] = ()

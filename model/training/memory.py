@@ -22,6 +22,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
+def lower_batch(n_clips: int, wanted: str, *, device: torch.device) -> ModelError:
+    """Return what to say where memory did not suffice, and nobody has tried which batch would fit."""
+    return ModelError(
+        f"wanted memory for {wanted} {n_clips} clips, found too little; lower --batch, or take --size small: "
+        f"device {device}"
+    )
+
+
 def out_of_memory(
     network: Network,
     make: Callable[[int], Batch],

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..data.source import ClipSource
 from ..network import Network
+from .memory import is_out_of_memory, lower_batch
 from .recipe import Recipe
 from .settings import autocast
 
@@ -30,12 +31,22 @@ def compute_in_bf16(
 
     A clip of the training set goes through a copy of the network: the weights, and torch's generators, stay
     as they are. Nothing is done where `recipe.precision` is not "bf16".
+
+    Raises
+    ------
+    ModelError
+        Memory does not suffice for a batch.
     """
     if recipe.precision != "bf16":
         return ()
     clips = training.training_clips(np.random.default_rng(seed))
     inputs = training.inputs([clips[i % len(clips)] for i in range(recipe.batch)], device)
-    errors = gradient_errors(network, inputs, device=device)
+    try:
+        errors = gradient_errors(network, inputs, device=device)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise lower_batch(recipe.batch, "comparing bf16 with fp32 on", device=device) from error
     wrong = tuple(name for name, error in errors.items() if not error <= GRADIENT_ERROR_LIMIT)
     for name in wrong:
         layer = network.get_submodule(name)

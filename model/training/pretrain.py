@@ -21,9 +21,10 @@ from ...preprocess.dataset.clips import Dataset, DatasetSession, open_dataset
 from ..checkpoint import PRETRAINED, RUN_NAME, RunRecord, path_from, sha256_of_dataset, write_run
 from ..data.inputs import InputOptions
 from ..data.source import ClipIndex, ClipSource
-from ..masked import MaskedAutoencoder, draw_mask
+from ..masked import Mask, MaskedAutoencoder, draw_mask
 from ..network import CHANNELS
 from ..transformer import TransformerOptions, VideoTransformer
+from .memory import is_out_of_memory, lower_batch
 from .pretrain_config import PretrainConfig
 from .recipe import Recipe, recipe_of
 from .schedule import lr_share, optimizer_of, share_done
@@ -64,7 +65,7 @@ def pretrain(
     DatasetError
         The dataset is missing, or lacks the split, a stream, or runs of enough frames.
     ModelError
-        The options contradict each other, or the loss ceased to be a number.
+        The options contradict each other, the loss ceased to be a number, or memory did not suffice.
     """
     require_folder_free(out, marker=RUN_NAME, overwrite=overwrite)
     recipe = recipe_of(config.as_training)
@@ -151,8 +152,7 @@ def _fit(
             options = model.encoder.options
             mask = draw_mask(len(clips), options, share=config.mask_share, chance=chance)
             optimizer.zero_grad()
-            loss = model.training_loss(inputs, mask)
-            loss.backward()
+            loss = _loss(model, inputs, mask, device=device)
             norm = nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_LIMIT)
             if not (torch.isfinite(loss) and torch.isfinite(norm)):
                 raise ModelError(
@@ -177,6 +177,20 @@ def _fit(
         row |= {"train_loss": float(np.mean(losses)), **reconstruction(model, source, config, device=device)}
         history.append(row)
     return _Fitted(tuple(history), n_clips, step)
+
+
+def _loss(
+    model: MaskedAutoencoder, inputs: Mapping[str, Tensor], mask: Mask, *, device: torch.device
+) -> Tensor:
+    """Return the loss, whose gradient is in the weights."""
+    try:
+        loss = model.training_loss(inputs, mask)
+        loss.backward()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise lower_batch(len(mask.seen), "a step of", device=device) from error
+    return loss
 
 
 def flipped(inputs: Mapping[str, Tensor], chance: torch.Generator) -> dict[str, Tensor]:

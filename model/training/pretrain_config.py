@@ -31,9 +31,9 @@ class PretrainConfig(StrictModel):
     lr: float = Field(default=1e-3, gt=0)
     mask_share: float = Field(default=0.75, gt=0, lt=1)
     memory_mb: float = Field(default=4096, gt=0)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     max_minutes: float | None = Field(default=None, gt=0)
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=1024)
     device: Literal["auto", "cpu"] = "auto"
 
     @property

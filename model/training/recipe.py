@@ -15,6 +15,13 @@ from ..family import Family
 from ..network import CHANNELS, Network, NetworkOptions
 from .config import Precision, TrainConfig
 
+DECIDED = {
+    "modalities": "--modalities",
+    "n_outputs": "--dimensions or --classes",
+    "feature_sizes": "--features",
+}
+"""Options of a network that are not set by name, and what they follow from."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -60,6 +67,7 @@ def recipe_of(config: TrainConfig, *, n_classes: int = 0) -> Recipe:
         table["output"] = "classes"
     if config.n_frames is not None:
         table["n_frames"] = config.n_frames
+    _require_free(config)
     if kind.of_features:
         table["feature_sizes"] = {
             n: read_feature_record(Path(config.features[n])).n_values for n in modalities
@@ -107,6 +115,19 @@ def network_options(model: str, table: dict[str, Any]) -> NetworkOptions:
 def new_network(model: str, options: NetworkOptions) -> Network:
     """Return a network with fresh weights, drawn from torch's generator."""
     return family(model).new(options)
+
+
+def _require_free(config: TrainConfig) -> None:
+    """Raise where an option of the network is set that what is asked for elsewhere decides."""
+    for name, where in DECIDED.items():
+        if name in config.set:
+            raise ModelError(f"option {name!r} follows from {where}: leave it out of --set")
+    output = config.set.get("output")
+    if output is not None and (output == "classes") != (config.classes is not None):
+        raise ModelError(
+            f"output 'classes' goes with --classes and with it alone, found --set output={output} "
+            f"{'without' if config.classes is None else 'with'} it"
+        )
 
 
 def _modalities(config: TrainConfig, kind: Family) -> tuple[str, ...]:

@@ -5,8 +5,6 @@ epoch's clips and the place in it. It is replaced whole: a kill in the midst lea
 """
 
 import json
-import pickle
-import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from torch import Tensor
 
 from ...errors import ModelError
 from ...output import new_file
+from ..weight_files import DAMAGED
 
 STATE_NAME = "state.pt"
 SCHEMA_VERSION = 1
@@ -105,15 +104,7 @@ def read_state(path: Path, *, asked: dict[str, Any]) -> TrainingState:
             optimizer=table["optimizer"],
             generators=table["generators"],
         )
-    except (
-        RuntimeError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-        EOFError,
-        TypeError,
-        KeyError,
-        ValueError,
-    ) as error:
+    except DAMAGED as error:
         raise ModelError(
             f"wanted the state of an unfinished training, found a damaged file ({type(error).__name__}); "
             f"begin again with --overwrite: {path}"

@@ -31,7 +31,7 @@ from ..data.classes import Classes, read_classes
 from ..data.features import read_feature_record
 from ..data.opening import of_subjects, sources_of_split
 from ..data.source import ClipSource
-from ..network import Network
+from ..network import Network, NetworkOptions
 from .config import TrainConfig
 from .logs import TENSORBOARD_NAME, open_logs, require_installed
 from .loop import Fitted, Watching, fit
@@ -40,9 +40,11 @@ from .saving import EVERY_S, Saving
 from .settings import new_fabric, own_rank, torch_settings
 from .starting import Start, start_from
 from .state import STATE_NAME
+from .validation import can_validate
 
 MAY_CHANGE = ("max_minutes", "logs")
-"""What may be asked for otherwise when a training goes on: nothing of it changes a weight."""
+"""What may be asked for otherwise when a training goes on. The rate follows the time that is left, so another
+`max_minutes` gives other weights from there on; whoever gives one means it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def train(
             attributes=network.trained_as,
         )
         means = _means(training, dataset)
-        _warn(data, training, validation, config, say)
+        _warn(data, training, validation, config, recipe.options, say)
         start = start_from(network, config, color_reference=recipe.inputs.color_reference, on_message=say)
         fabric = new_fabric(config.device, devices=config.devices)
         asked = _asked(config, data, start, fabric)
@@ -165,7 +167,6 @@ def _fit(
             fabric=fabric,
             max_seconds=None if config.max_minutes is None else 60 * config.max_minutes,
             saving=saving,
-            compiled=config.compile,
             watching=watching,
         )
 
@@ -237,10 +238,11 @@ def _warn(
     training: ClipSource,
     validation: ClipSource,
     config: TrainConfig,
+    options: NetworkOptions,
     say: Callable[[str], None],
 ) -> None:
     """Say what a person may not expect, and yet may want."""
-    if config.preset == "faithful":
+    if config.preset == "faithful" and getattr(options, "attention_scale", None) == "none":
         say(
             "warning: the softmax as printed dims the features by the number of pixels; "
             "in our runs it gave a constant prediction"
@@ -253,8 +255,9 @@ def _warn(
             f"warning: one subject alone is trained on, {training.sessions[0].subject}; "
             "what is learned of one face says little of another"
         )
-    if not validation.sessions:
-        say("no validation subjects: the last epoch is kept")
+    if not can_validate(validation, validation.test_clips()):
+        of_whom = "labelled clips of " if validation.sessions else ""
+        say(f"no {of_whom}validation subjects: the last epoch is kept")
 
 
 def _record(

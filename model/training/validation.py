@@ -6,10 +6,23 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from ...errors import ModelError
 from ..data.source import ClipIndex, ClipSource
 from ..evaluation.metrics import scores
 from ..evaluation.predicting import predict_clips
 from ..network import Network
+
+PINNED = 0.999
+"""A score from which on tanh is at its end and lets no gradient through."""
+
+
+def can_validate(source: ClipSource, clips: Sequence[ClipIndex]) -> bool:
+    """Return whether `validate` finds something to score: clips, and labels of each dimension or a class."""
+    if not clips:
+        return False
+    if source.classes is not None:
+        return bool((source.targets(clips) >= 0).any())
+    return bool(np.isfinite(np.concatenate(source.labels)).any(0).all())
 
 
 def validate(
@@ -24,6 +37,11 @@ def validate(
 
     The number is the mean over dimensions of the CCC over all frames, or, of classes, the share of clips
     that are told right.
+
+    Raises
+    ------
+    ModelError
+        Training diverged: every score is at an end of tanh, from where no gradient leads back.
     """
     if not clips:
         return math.nan, {}
@@ -35,6 +53,11 @@ def validate(
             return math.nan, {}
         accuracy = float((predicted[known].argmax(1) == wanted[known]).mean())
         return accuracy, {"validation_accuracy": accuracy}
+    if network.options.output == "tanh" and (np.abs(predicted) > PINNED).all():
+        raise ModelError(
+            "training diverged: wanted scores between -1 and 1, found every one on the validation subjects "
+            "at an end; lower --lr"
+        )
     series = np.concatenate(source.frame_predictions(clips, predicted))
     truth = np.concatenate(source.labels)
     row: dict[str, float] = {}

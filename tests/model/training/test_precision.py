@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mavfer.errors import ModelError
 from mavfer.model.data.opening import sources_of_split
 from mavfer.model.data.source import ClipIndex
 from mavfer.model.network import Network, NetworkOptions
@@ -74,6 +75,20 @@ def test_a_layer_whose_bf16_gradient_is_wrong_is_named_and_left_in_fp32(dataset4
     assert torch.equal(network(inputs), before)
     assert network.state_dict().keys() == Small().state_dict().keys()
     assert gradient_errors(network, inputs, device=CPU)["spoiled"] < GRADIENT_ERROR_LIMIT
+
+
+class Hungry(Small):
+    """A network that wants more memory than there is."""
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        return super().forward(inputs) + torch.empty(2**50)[:2]
+
+
+def test_a_comparison_that_memory_does_not_hold_is_one_line(dataset48: Path, quick: dict) -> None:
+    recipe = recipe_of(TrainConfig(**quick | {"precision": "bf16"}))
+    training, _ = sources_of_split(open_dataset(dataset48), inputs=recipe.inputs, dimensions=("valence",))
+    with pytest.raises(ModelError, match=r"memory for comparing bf16 with fp32 on 2 clips.* lower --batch"):
+        compute_in_bf16(Hungry(), training, recipe=recipe, device=CPU, seed=0)
 
 
 def test_fp32_is_left_alone(dataset48: Path, quick: dict) -> None:

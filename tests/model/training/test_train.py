@@ -112,6 +112,25 @@ def test_progress_counts_steps_to_the_end(dataset48: Path, tmp_path: Path, quick
     assert calls == [(done, 6) for done in range(1, 7)]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_as_many_epochs_are_trained_as_are_asked_for(
+    dataset48: Path, tmp_path: Path, quick: dict, seed: int
+) -> None:
+    """An epoch has two to four clips of 20 frames here, as its grid falls: a step or two."""
+    calls: list[tuple[int, int]] = []
+    config = TrainConfig(**quick | {"steps": None, "epochs": 5, "n_frames": 20, "seed": seed})
+    report = train(
+        dataset48, config=config, out=tmp_path / "run", on_progress=lambda *call: calls.append(call)
+    )
+    assert report.record.n_epochs == 5
+    assert calls[-1] == (report.record.n_steps, report.record.n_steps)
+
+
+def test_one_score_alone_has_no_concordance_to_learn_by(dataset48: Path, tmp_path: Path, quick: dict) -> None:
+    config = TrainConfig(**quick | {"model": "uran", "loss": "ccc", "batch": 1})
+    refused(dataset48, config, tmp_path / "run", ModelError, "two clips or more for loss 'ccc'")
+
+
 def test_training_ends_when_patience_does(dataset48: Path, tmp_path: Path, quick: dict) -> None:
     config = TrainConfig(**quick | {"steps": 5000, "patience": 2, "lr": 1e-9})
     record = train(dataset48, config=config, out=tmp_path / "run").record
@@ -131,6 +150,23 @@ def test_without_validation_subjects_the_last_epoch_is_kept(
         train(path, config=TrainConfig(**quick, patience=3), out=tmp_path / "patient")
 
 
+def test_validation_subjects_without_labels_are_told_and_cannot_be_patient_with(
+    make_dataset: Callable[..., Path], tmp_path: Path, quick: dict
+) -> None:
+    def unlabelled(subject: str, columns: dict[str, np.ndarray]) -> None:
+        if subject == "S02":
+            columns["valence"][:] = np.nan
+
+    splits = {"S01": "train", "S02": "validation"}
+    path = make_dataset(tmp_path / "d", splits=splits, size_px=48, n_frames=40, change=unlabelled)
+    said: list[str] = []
+    record = train(path, config=TrainConfig(**quick), out=tmp_path / "run", on_message=said.append).record
+    assert "no labelled clips of validation subjects: the last epoch is kept" in said
+    assert (record.kept_epoch, record.validation_score) == (record.n_epochs, None)
+    patient = TrainConfig(**quick, patience=1)
+    refused(path, patient, tmp_path / "patient", ModelError, "wanted labelled validation clips")
+
+
 def test_classes_are_learned_by_cross_entropy(dataset48: Path, tmp_path: Path, quick: dict) -> None:
     config = TrainConfig(**quick | {"classes": "quadrants"})
     report = train(dataset48, config=config, out=tmp_path / "run")
@@ -147,6 +183,29 @@ def refused(path: Path, config: TrainConfig, out: Path, kind: type[MavferError],
     assert "\n" not in str(caught.value)
     assert not out.exists()
     assert not unfinished(out).exists()
+
+
+def test_a_network_pinned_at_the_ends_of_its_range_is_said_to_have_diverged(
+    dataset48: Path, tmp_path: Path, quick: dict
+) -> None:
+    config = TrainConfig(**quick | {"lr": 50.0, "steps": 40})
+    refused(dataset48, config, tmp_path / "run", ModelError, "training diverged.*lower --lr")
+
+
+def test_the_printed_softmax_is_warned_of_where_there_is_one(
+    dataset48: Path, tmp_path: Path, quick: dict
+) -> None:
+    said: list[str] = []
+    train(
+        dataset48,
+        config=TrainConfig(**quick | {"preset": "faithful"}),
+        out=tmp_path / "cnn",
+        on_message=said.append,
+    )
+    assert not any("softmax" in line for line in said)
+    config = TrainConfig(model="uran", size="small", steps=1, batch=2, threads=1, preset="faithful")
+    train(dataset48, config=config, out=tmp_path / "uran", on_message=said.append)
+    assert any("softmax as printed" in line for line in said)
 
 
 def test_mran_without_thermal_is_one_line(make_dataset: Callable[..., Path], tmp_path: Path) -> None:
@@ -185,6 +244,21 @@ def test_options_that_a_network_lacks_and_weights_that_are_none_are_one_line(
     (tmp_path / "w.pt").write_bytes(b"no weights")
     refused(dataset48, TrainConfig(**quick, weights=str(tmp_path / "w.pt")), out, ModelError, "w.pt")
     refused(dataset48, TrainConfig(**quick, devices=2), out, ModelError, "torchrun --nproc-per-node 2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"set": {"n_outputs": 1}}, "'n_outputs' follows from --dimensions or --classes"),
+        ({"set": {"modalities": ["depth"]}}, "'modalities' follows from --modalities"),
+        ({"set": {"output": "classes"}}, "found --set output=classes without it"),
+        ({"set": {"output": "linear"}, "classes": "quadrants"}, "found --set output=linear with it"),
+    ],
+)
+def test_options_that_follow_from_others_cannot_be_set_apart_from_them(
+    dataset48: Path, tmp_path: Path, quick: dict, changes: dict, said: str
+) -> None:
+    refused(dataset48, TrainConfig(**quick | changes), tmp_path / "run", ModelError, said)
 
 
 def test_a_network_on_its_runs_weights_starts_where_that_one_ended(

@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
-from mavfer.errors import DatasetError, UsageError
+from mavfer.errors import DatasetError, ModelError, UsageError
 from mavfer.model.checkpoint import read_run_record
 from mavfer.model.commands.train import train
 
@@ -49,7 +50,11 @@ def test_every_network_is_listed(app: typer.Typer) -> None:
     [
         (["--model", "mrn"], "found 'mrn'"),
         (["--lr", "-1"], "lr: wanted more than 0"),
-        (["--set", "dropout"], "--set wants NAME=VALUE"),
+        (["--seed", str(2**32)], "seed: wanted less than 4294967296"),
+        (["--threads", "100000"], "threads: wanted at most 1024"),
+        (["--set", "dropout"], "wanted --set NAME=VALUE, found 'dropout'"),
+        (["--set", "dropout=0", "--set", "dropout=1"], "wanted each --set once, found 'dropout' twice"),
+        (["--features", "a"], "wanted --features NAME=VALUE"),
         (["--epochs", "1", "--steps", "1"], "wanted epochs or steps, found both"),
         (["--classes", "quadrants", "--loss", "mse"], "learned by cross entropy"),
     ],
@@ -58,6 +63,18 @@ def test_misuse_is_one_line(app: typer.Typer, tmp_path: Path, words: list[str], 
     result = CliRunner().invoke(app, [str(tmp_path), "--out", str(tmp_path / "run"), *words])
     assert isinstance(result.exception, UsageError)
     assert said in str(result.exception)
+
+
+def test_weights_may_name_their_layout_and_are_found_from_here(
+    app: typer.Typer, dataset48: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save({"conv1_1.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "caffe.pth")
+    monkeypatch.chdir(tmp_path)
+    words = ["--model", "vgg-face", "--size", "small", "--weights", "vgg-face-caffe=caffe.pth"]
+    found = CliRunner().invoke(app, [str(dataset48), "--out", "run", *words])
+    assert isinstance(found.exception, ModelError)
+    assert str(tmp_path / "caffe.pth") in str(found.exception)
+    assert "conv1_1" in str(found.exception)
 
 
 def test_a_missing_dataset_is_a_mavfer_error(app: typer.Typer, tmp_path: Path) -> None:
