@@ -23,6 +23,8 @@ Limits = tuple[float, float]
 MIN_SUBJECTS = 5
 """Of fewer, draws are too few for limits of 95 %."""
 N_DRAWS = 2000
+ABOUT_LIMITS = "limits of 95 % over subjects; those of RMSE are narrow and hold in about 91 % of cases"
+"""Said wherever limits are printed, in brackets after a score."""
 LEVEL = 0.95
 
 

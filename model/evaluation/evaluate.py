@@ -15,6 +15,7 @@ import torch
 from ...errors import DatasetError
 from ...preprocess.dataset.clips import Dataset, DatasetSession, open_dataset
 from ...preprocess.dataset.record import Split
+from ..card import write_card
 from ..checkpoint import Run, RunRecord, open_run, path_from, sha256_of_dataset
 from ..data.opening import source_of
 from .bootstrap import intervals
@@ -43,7 +44,7 @@ def evaluate(
     device: Literal["auto", "cpu"] = "auto",
     on_progress: Progress | None = None,
 ) -> Evaluation:
-    """Return the scores of `run` and write them into RUN/evaluation.json.
+    """Return the scores of `run`, write them into RUN/evaluation.json, and its model card with them.
 
     Parameters
     ----------
@@ -102,6 +103,7 @@ def evaluate(
         )
     )
     write_evaluation(evaluation, dataset=path_from(run, data.path), dataset_sha256=sha256_of_dataset(data))
+    write_card(run)
     return evaluation
 
 

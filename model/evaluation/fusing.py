@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 from ...errors import DatasetError, ModelError
 from ...output import new_folder
 from ...preprocess.dataset.clips import Dataset, DatasetSession, open_dataset
-from ..checkpoint import Run, learned_from, open_run, path_from, sha256_of_dataset
+from ..checkpoint import FUSION_NAME, Run, learned_from, open_run, path_from, sha256_of_dataset
 from ..data.opening import source_of
 from .evaluate import summed_up
 from .evaluation_file import EVALUATION_NAME, Evaluation, write_evaluation
 from .metrics import ccc, scores
 from .predicting import predict_clips
-from .series import SessionPrediction, session_predictions
+from .series import SessionPrediction, known_pairs, session_predictions
 from .unseen import sessions_to_fit_on, unseen_sessions
 
-FUSION_NAME = "fusion.toml"
 RIDGE = 0.1
 """How much it costs to leave the plain mean, as a share of the predictions' mean variance."""
 
@@ -119,6 +118,11 @@ def fuse_runs(
             on_progress(number + 1, len(opened))
     fusions = {name: _fitted(validation, name, by=by) for name in first.dimensions}
     sessions = tuple(_fused(parts, fusions) for parts in zip(*test, strict=True))
+    for name in first.dimensions:
+        if not known_pairs(sessions, name):
+            raise DatasetError(
+                f"wanted a test session with {name} labels in which every run has a clip, found none: {path}"
+            )
     with new_folder(out, marker=EVALUATION_NAME, overwrite=overwrite) as folder:
         evaluation = summed_up(
             Evaluation(
@@ -198,5 +202,9 @@ def _fused(parts: Sequence[SessionPrediction], fusions: dict[str, Fusion]) -> Se
         covered=np.logical_or.reduce([part.covered for part in parts]),
         predicted=predicted,
         processed={},
-        scores={name: scores(predicted[name], first.truth[name]) for name in first.scores},
+        scores={
+            name: scores(predicted[name], first.truth[name])
+            for name in first.scores
+            if np.isfinite(predicted[name] + first.truth[name]).any()
+        },
     )

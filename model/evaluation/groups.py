@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 
 from ...errors import DatasetError
@@ -22,6 +21,7 @@ from ..data.attributes import Attributes, read_attributes
 from ..data.opening import source_of
 from ..training.groups_file import STAGE_ONE, GroupsRecord, read_groups
 from .bootstrap import MIN_SUBJECTS, drawn_subjects
+from .bootstrap import limits as limits_of
 from .classes import BY_CLIP
 from .predicting import predict_clips
 from .series import Scores, SessionPrediction, session_predictions
@@ -226,14 +226,12 @@ def _gain(
     limits: Limits = {}
     for name in scores:
         after, before = (sums_of([sessions], name, n_classes=n_classes) for sessions in (own, first))
-        if len(after.subjects) < MIN_SUBJECTS:
+        n_subjects = len(after.subjects)
+        if n_subjects < MIN_SUBJECTS:
             continue
-        drawn = drawn_subjects(len(after.subjects))
+        drawn = drawn_subjects(n_subjects)
         more, less = after.of_weights(drawn), before.of_weights(drawn)
-        limits[name] = {}
-        for measure in more:
-            low, high = np.nanpercentile(more[measure] - less[measure], (2.5, 97.5))
-            limits[name][measure] = (float(low), float(high))
+        limits[name] = {one: limits_of(more[one] - less[one], n_subjects) for one in more}
     return limits
 
 

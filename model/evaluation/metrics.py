@@ -7,6 +7,9 @@ returned: it says nothing about changes. Its CCC is 0 by Eq. 8.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+LEAST_VARIANCE = 1e-12
+"""Below it, a series does not vary: labels are in [-1, 1], and sums over frames are rounded."""
+
 
 def rmse(predicted: ArrayLike, truth: ArrayLike) -> float:
     """Return the root mean square error (Eq. 6)."""
@@ -17,17 +20,18 @@ def rmse(predicted: ArrayLike, truth: ArrayLike) -> float:
 def cc(predicted: ArrayLike, truth: ArrayLike) -> float:
     """Return Pearson's correlation (Eq. 7), 0 where one series is constant."""
     p, t = _finite_pair(predicted, truth)
-    p, t = p - p.mean(), t - t.mean()
-    norm = np.sqrt(np.mean(p**2) * np.mean(t**2))
-    return float(np.mean(p * t) / norm) if norm > 1e-12 else 0.0
+    if min(p.var(), t.var()) < LEAST_VARIANCE:
+        return 0.0
+    return float(np.mean((p - p.mean()) * (t - t.mean())) / np.sqrt(p.var() * t.var()))
 
 
 def ccc(predicted: ArrayLike, truth: ArrayLike) -> float:
     """Return the concordance correlation (Eq. 8), 0 where one series is constant."""
     p, t = _finite_pair(predicted, truth)
+    if min(p.var(), t.var()) < LEAST_VARIANCE:
+        return 0.0
     covariance = np.mean((p - p.mean()) * (t - t.mean()))
-    denominator = p.var() + t.var() + (p.mean() - t.mean()) ** 2
-    return float(2 * covariance / denominator) if denominator > 1e-24 else 0.0
+    return float(2 * covariance / (p.var() + t.var() + (p.mean() - t.mean()) ** 2))
 
 
 def scores(predicted: ArrayLike, truth: ArrayLike) -> dict[str, float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...errors import ModelError
-from ..checkpoint import RUN_NAME
+from ..checkpoint import RUN_NAME, read_run_record
 from .bootstrap import intervals
 from .classes import BY_CLIP, BY_SESSION
 from .constant import constant_sessions
@@ -84,8 +84,18 @@ def runs_in(path: Path) -> list[Path]:
 
 
 def pooled_runs(runs: Sequence[Path]) -> Pooled:
-    """Return what the evaluations in these run folders come to; see `pooled`."""
-    return pooled([read_evaluation(run) for run in runs])
+    """Return what the evaluations in these run folders come to; see `pooled`.
+
+    Raises
+    ------
+    ModelError
+        As `pooled`; or networks of one name were trained with other streams, options or losses: these are
+        several systems, not folds or seeds of one.
+    """
+    evaluations = [read_evaluation(run) for run in runs]
+    if len(runs) > 1:
+        _require_one_recipe([run for run in runs if (run / RUN_NAME).is_file()])
+    return pooled(evaluations)
 
 
 def pooled(evaluations: Sequence[Evaluation]) -> Pooled:
@@ -151,6 +161,25 @@ def _require_one_kind(evaluations: Sequence[Evaluation]) -> None:
         ):
             if own != other:
                 raise ModelError(f"wanted runs of one {what} to pool, found {own!r} and {other!r}: {one.run}")
+
+
+def _require_one_recipe(runs: Sequence[Path]) -> None:
+    """Raise ModelError unless these runs see the same inputs with the same network and loss.
+
+    Feature sets may lie elsewhere for each fold: a fold's own encoder makes them.
+    """
+    first: dict[str, object] = {}
+    for run in runs:
+        record = read_run_record(run)
+        own = record.inputs.model_dump(exclude={"features"}) | record.network_options.model_dump()
+        own["loss"] = record.loss
+        first = first or own
+        for key in first:
+            if first[key] != own.get(key):
+                raise ModelError(
+                    f"wanted runs of one system to pool, these differ in {key}: {first[key]!r} and "
+                    f"{own.get(key)!r}; name them apart: {run}"
+                )
 
 
 def _repeats(evaluations: Sequence[Evaluation]) -> Repeats:

@@ -25,7 +25,7 @@ def predict_clips(
     Parameters
     ----------
     network : with its weights on `device`
-    batch : clips per pass
+    batch : clips per pass; fewer where memory ends, which changes no score
     on_progress : called with the clips done and their number
 
     Returns
@@ -36,24 +36,47 @@ def predict_clips(
     Raises
     ------
     ModelError
-        A score is not finite: left in, its frames would be missing from every measure without a word.
+        A score is not finite: left in, its frames would be missing from every measure without a word. Or not
+        even one clip fits into memory.
     """
     training = network.training
     network.eval()
     found: list[NDArray[np.float64]] = []
     try:
         with torch.inference_mode():
-            for first in range(0, len(clips), batch):
-                part = clips[first : first + batch]
-                scores = network(source.inputs(part, device)).double()
+            done = 0
+            while done < len(clips):
+                part = clips[done : done + batch]
+                try:
+                    scores = network(source.inputs(part, device)).double()
+                except (RuntimeError, MemoryError) as error:
+                    batch = _smaller(len(part), error, device)
+                    continue
                 if network.options.output == "classes":
                     scores = scores.softmax(-1)
                 found.append(_finite(scores.cpu().numpy(), part, source))
+                done += len(part)
                 if on_progress is not None:
-                    on_progress(min(first + batch, len(clips)), len(clips))
+                    on_progress(done, len(clips))
     finally:
         network.train(training)
     return np.concatenate(found) if found else np.zeros((0, network.options.n_outputs))
+
+
+def _smaller(n_clips: int, error: RuntimeError | MemoryError, device: torch.device | str) -> int:
+    """Return half as many clips after a pass that found no memory; raise what else was wrong."""
+    from ..training.memory import is_out_of_memory
+
+    if not is_out_of_memory(error):
+        raise error
+    if n_clips == 1:
+        raise ModelError(
+            f"wanted memory for one clip, found too little; take --device cpu, or a run of --size small or "
+            f"of fewer frames: device {device}"
+        ) from error
+    if torch.device(device).type == "cuda":
+        torch.cuda.empty_cache()
+    return n_clips // 2
 
 
 def _finite(

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from ...errors import DatasetError
 from .classes import BY_CLIP, BY_SESSION, CLASS_MEASURES, confusion, measures_of_confusion, session_confusion
+from .metrics import LEAST_VARIANCE
 from .series import SessionPrediction
 
 Float = NDArray[np.float64]
 MEASURES = ("rmse", "cc", "ccc")
 N_MOMENTS = 6
-TINY = 1e-12
-"""Variances below are a constant series and the rounding of its sums; labels are in [-1, 1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,8 @@ def measures_of_moments(sums: Float) -> dict[str, Float]:
         n, p, t, pp, tt, pt = np.moveaxis(sums, -1, 0)
         p, t = p / n, t / n
         var_p, var_t, covariance = pp / n - p**2, tt / n - t**2, pt / n - p * t
-        var_p = np.where(var_p < TINY, 0.0, var_p)
-        var_t = np.where(var_t < TINY, 0.0, var_t)
+        var_p = np.where(var_p < LEAST_VARIANCE, 0.0, var_p)
+        var_t = np.where(var_t < LEAST_VARIANCE, 0.0, var_t)
         norm, spread = np.sqrt(var_p * var_t), var_p + var_t + (p - t) ** 2
         rmse = np.sqrt(np.maximum(pp / n + tt / n - 2 * pt / n, 0.0))
         cc = np.where(norm > 0, covariance / norm, 0.0)

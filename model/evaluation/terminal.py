@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...preprocess.dataset.record import DEFAULT_SPLIT
+from .bootstrap import ABOUT_LIMITS
 from .classes import BY_CLIP, CLASS_MEASURES
 from .sums import MEASURES, sums_of
 
@@ -32,6 +33,7 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
     for one in evaluation.sessions:
         _add(table, one.session, outputs, one.scores)
     console.print(table)
+    _print_about_limits(console, evaluation.intervals)
     _print_confusion(console, evaluation)
     without = [one.session for one in evaluation.sessions if not one.covered.any()]
     if without:
@@ -74,6 +76,7 @@ def print_pooled(console: Console, pooled: Pooled) -> None:
     if pooled.spread:
         _add(table, f"spread over {len(pooled.seeds)} seeds", pooled.outputs, pooled.spread)
     console.print(table)
+    _print_about_limits(console, pooled.intervals)
     folds = f"folds {', '.join(map(str, pooled.folds))}" if pooled.folds else ""
     where = f"split {pooled.split_name!r}" + (f", {folds}" if folds else "")
     console.print(
@@ -145,8 +148,6 @@ def _table(outputs: Sequence[str]) -> Table:
 def _add(
     table: Table, label: str, outputs: Sequence[str], scores: Scores, intervals: Intervals | None = None
 ) -> None:
-    from rich.markup import escape
-
     cells = []
     for output in outputs:
         for measure in _measures(output):
@@ -156,7 +157,12 @@ def _add(
                 low, high = intervals[output][measure]
                 cell += f" ({low:.3f} .. {high:.3f})"
             cells.append(cell)
-    table.add_row(escape(label), *cells)
+    table.add_row(label, *cells)
+
+
+def _print_about_limits(console: Console, intervals: Intervals) -> None:
+    if any("rmse" in own for own in intervals.values()):
+        console.print(f"in brackets: {ABOUT_LIMITS}", soft_wrap=True)
 
 
 def _print_confusion(console: Console, evaluation: Evaluation) -> None:

@@ -1,11 +1,14 @@
 """Who a run may be scored on: the split that says so, and nobody whom the run has seen."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import DatasetError, ModelError
 from ...preprocess.dataset.clips import Dataset, DatasetSession
 from ...preprocess.dataset.record import DEFAULT_SPLIT, Split, read_record
 from ..checkpoint import RunRecord, learned_from
+from ..data.opening import require_schema
 
 
 def split_used(
@@ -28,6 +31,8 @@ def split_used(
 def unseen_sessions(record: RunRecord, data: Dataset, split: Split) -> tuple[DatasetSession, ...]:
     """Return the sessions of a split that the run may be scored on: all of them, or none.
 
+    A subject whose name is spelled in two ways is one person, and has one spelling in what is returned.
+
     Raises
     ------
     ModelError
@@ -36,16 +41,12 @@ def unseen_sessions(record: RunRecord, data: Dataset, split: Split) -> tuple[Dat
     DatasetError
         The split has no sessions.
     """
-    if record.dataset_schema != data.record.schema_version:
-        raise ModelError(
-            f"the run learned from a dataset of schema {record.dataset_schema}, this one is of schema "
-            f"{data.record.schema_version}; train again on it: {data.path}"
-        )
+    require_schema(record, data)
     if split == "train":
         raise ModelError(
             f"wanted split 'test' or 'validation', found 'train', which the run has seen: {data.path}"
         )
-    sessions = data.split(split)
+    sessions = _spelled_once(data.split(split))
     if not sessions:
         raise DatasetError(
             f"wanted sessions in the {split!r} split, found none; rebuild it with more subjects: {data.path}"
@@ -79,6 +80,13 @@ def sessions_to_fit_on(
     if data.split_by == "subject":
         wanted -= {session.subject.casefold() for session in scored}
     return tuple(session for session in data.split(split) if session.subject.casefold() in wanted)
+
+
+def _spelled_once(sessions: Sequence[DatasetSession]) -> tuple[DatasetSession, ...]:
+    spelling: dict[str, str] = {}
+    for one in sessions:
+        spelling.setdefault(one.subject.casefold(), one.subject)
+    return tuple(replace(one, subject=spelling[one.subject.casefold()]) for one in sessions)
 
 
 def _has(dataset: Path, name: str, fold: int | None) -> bool:

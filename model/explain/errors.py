@@ -12,7 +12,7 @@ from ...errors import DatasetError
 from ..data.attributes import TABLE_NAME, Attributes, read_attributes
 from ..evaluation.series import SessionPrediction
 from ..evaluation.sums import N_MOMENTS, measures_of_moments, moments
-from .intervals import Figure, figure
+from .intervals import Figure, figure, ratio
 
 UNKNOWN = "unknown"
 DECADES_FROM = 10.0
@@ -37,6 +37,23 @@ class Errors:
     rmse: Figure
     ccc: Figure
     bias: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class ClassErrors:
+    """How a network of classes fares on some subjects.
+
+    Attributes
+    ----------
+    name : the subject or the group
+    n_subjects, n_clips : those whose class is known
+    accuracy : the share of clips told right, with an interval over subjects
+    """
+
+    name: str
+    n_subjects: int
+    n_clips: int
+    accuracy: Figure
 
 
 def subject_moments(sessions: Sequence[SessionPrediction], dimension: str) -> dict[str, NDArray[np.float64]]:
@@ -96,6 +113,31 @@ def per_group(
         by_group.setdefault(groups.get(subject, UNKNOWN), []).append(sums)
     names = sorted(by_group, key=lambda name: (name == UNKNOWN, name))
     return [errors_of(name, by_group[name]) for name in names]
+
+
+def class_errors(
+    sessions: Sequence[SessionPrediction], groups: Mapping[str, str] | None = None
+) -> list[ClassErrors]:
+    """Return the share of clips told right of each subject, or of each group, by name, `UNKNOWN` last.
+
+    Parameters
+    ----------
+    groups : {subject: its group}; who is not in it is `UNKNOWN`. None: each subject by itself
+    """
+    by_subject: dict[str, NDArray[np.float64]] = {}
+    for one in sessions:
+        if one.clips is not None and (known := one.clips.truth >= 0).any():
+            own = np.array([(one.clips.predicted == one.clips.truth)[known].sum(), known.sum()], np.float64)
+            by_subject[one.subject] = by_subject.get(one.subject, np.zeros(2)) + own
+    by_name: dict[str, list[NDArray[np.float64]]] = {}
+    for subject, sums in by_subject.items():
+        by_name.setdefault(subject if groups is None else groups.get(subject, UNKNOWN), []).append(sums)
+    names = sorted(by_name, key=lambda name: (name == UNKNOWN, name))
+    return [
+        ClassErrors(name, len(own), int(np.sum(own, 0)[1]), figure(np.stack(own), ratio))
+        for name in names
+        if (own := by_name[name])
+    ]
 
 
 def groups_of(dataset: Path, subjects: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...errors import DatasetError
+from ...errors import DatasetError, ModelError
 from ...preprocess.dataset.clips import Dataset, DatasetSession, open_dataset
 from ...preprocess.dataset.record import Split
 from ..checkpoint import Run, open_run
@@ -22,12 +22,13 @@ from ..evaluation.series import SessionPrediction, known_pairs, session_predicti
 from ..evaluation.unseen import split_used, unseen_sessions
 from .attention import Maps, maps_of_clips
 from .deletion import Deletion, delete
-from .errors import Errors, groups_of, per_group, per_subject
+from .errors import ClassErrors, Errors, class_errors, groups_of, per_group, per_subject
 from .regions import RegionShares, by_subject, crop_landmarks, shares_of
 from .reliability import Reliability, class_reliability, reliability_of
 from .saliency import maps_of
 from .worst import ClipError, worst_clips
 
+SUBJECT = "subject"
 CLASSES = "class"
 """What calibration and errors are filed under, of a network of classes."""
 
@@ -64,7 +65,8 @@ class Explained:
     looking : None of a network that sees no pixels
     reliability : by dimension, or under `CLASSES`
     subjects : by dimension; empty of classes
-    groups : {attribute: {dimension: errors by group}}; empty without a table of subjects
+    groups : {attribute: {dimension: errors by group}}; empty of classes, or without a table of subjects
+    told_right : of classes, by "subject" and by every attribute that the table of subjects has
     worst : clips, the worst first
     simulated : whether training or these sessions were simulated
     """
@@ -81,6 +83,7 @@ class Explained:
     reliability: dict[str, Reliability]
     subjects: dict[str, list[Errors]]
     groups: dict[str, dict[str, list[Errors]]]
+    told_right: dict[str, list[ClassErrors]]
     worst: tuple[ClipError, ...]
     simulated: bool
 
@@ -153,16 +156,22 @@ def find_out(
         reliability=reliability,
         subjects=subjects,
         groups=groups,
+        told_right={} if source.classes is None else _told_right(sessions, data),
         worst=tuple(worst_clips(source, clips, sessions, n_shown=n_worst)),
         simulated=record.simulated or data.record.simulated,
     )
 
 
 def clip_map(found: Explained, clip: ClipIndex) -> NDArray[np.float32]:
-    """Return where the network looks in one clip, (T, S, S), mean 1 per frame; a uniform map of features."""
+    """Return where the network looks in one clip, (T, S, S), mean 1 per frame.
+
+    Raises
+    ------
+    ModelError
+        The network sees features, and looks nowhere.
+    """
     if found.looking is None:
-        size_px = found.session_of(clip).read("color", 0, 1).shape[1]
-        return np.ones((found.source.options.n_frames, size_px, size_px), np.float32)
+        raise ModelError(f"wanted a network that sees pixels, {found.run.record.model} sees features")
     device = next(found.run.network.parameters()).device
     return next(maps_of_clips(found.looking.maps, found.source, [clip], device=device))
 
@@ -198,6 +207,12 @@ def _errors(
             for attribute, groups in attributes.items()
         },
     )
+
+
+def _told_right(sessions: tuple[SessionPrediction, ...], data: Dataset) -> dict[str, list[ClassErrors]]:
+    attributes = groups_of(data.path, sorted({one.subject for one in sessions}))
+    by_group = {attribute: class_errors(sessions, groups) for attribute, groups in attributes.items()}
+    return {SUBJECT: class_errors(sessions)} | by_group
 
 
 def _looking(

@@ -1,4 +1,4 @@
-"""How sure a figure is: percentile bootstrap over subjects, of anything that is computed from sums."""
+"""How sure a figure is: bootstrap over subjects, as of scores, of anything that is computed from sums."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluation.bootstrap import MIN_SUBJECTS, drawn_subjects
+from ..evaluation.bootstrap import MIN_SUBJECTS, drawn_subjects, limits
 
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Sums (..., k) -> a figure (...)."""
@@ -46,8 +46,7 @@ def figure(sums: NDArray[np.float64], statistic: Statistic, *, seed: int = 0) ->
     known = found[np.isfinite(found)]
     if len(known) < len(found) / 2:  # most draws hold nothing that the figure could be computed from
         return none
-    low, high = np.percentile(known, (2.5, 97.5))
-    return Figure(value, float(low), float(high))
+    return Figure(value, *limits(known, len(sums)))
 
 
 def ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:

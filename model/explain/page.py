@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...report import Badge, Cell, Page, Picture, Prose, Scale, Share
+from ..evaluation.bootstrap import ABOUT_LIMITS
 from . import page_errors
 from .deletion import DRAWN, GRID, N_DRAWS, ORDERS, area_of, better_by
 from .drawing import ORDER_NAMES, draw_deletion
 from .explain import Explained, Looking, clip_map
 from .intervals import MIN_SUBJECTS
 from .overlay import EVEN_TIMES, HEAT, overlay, strip
-from .regions import FACE, REGIONS, SIMULATED, times_chance
+from .regions import FACE, REGIONS, known_to_tell, times_chance
 from .written import Written
 
 N_SHOWN = 8
@@ -45,6 +46,7 @@ def explanation_page(found: Explained, written: Written) -> Page:
     page_errors.add_reliability(page, found)
     page_errors.add_subjects(page, found)
     page_errors.add_groups(page, found)
+    page_errors.add_told_right(page, found)
     add_worst(page, found)
     add_limits(page, found)
     return page
@@ -99,7 +101,10 @@ def add_regions(page: Page, found: Explained, looking: Looking) -> None:
     rows = [[name, *_region_cells(looking, (name,))] for name in reversed(REGIONS)]
     rows.append(["all of the face", *_region_cells(looking, FACE)])
     n_frames = sum(one.n_frames for one in looking.shares)
-    page.table(header, rows, caption=f"{n_frames} frames of {len(looking.shares)} subjects")
+    seen = (
+        f"{len(found.clips)} clips that overlap, {n_frames} frames in all, of {len(looking.shares)} subjects"
+    )
+    page.table(header, rows, caption=seen)
     highest = sum(one.highest for one in looking.shares) / n_frames
     if highest < NEARLY_EVEN:
         page.note(
@@ -119,8 +124,9 @@ def add_regions(page: Page, found: Explained, looking: Looking) -> None:
 def add_truth(page: Page, found: Explained, looking: Looking) -> None:
     """Say how the map lies on the parts where simulated faces show what they feel."""
     rows: list[list[Cell]] = []
-    for dimension in found.run.record.dimensions:
-        for what, regions in SIMULATED[dimension].items():
+    record = found.run.record
+    for dimension in record.dimensions:
+        for what, regions in known_to_tell(dimension, record.inputs.modalities).items():
             one = times_chance(looking.shares, regions)
             reached = one.peaks.value >= WANTED_TIMES and one.weight.value > 1
             rows.append(
@@ -132,6 +138,8 @@ def add_truth(page: Page, found: Explained, looking: Looking) -> None:
                     Badge("yes", "good") if reached else Badge("no", "doubt"),
                 ]
             )
+    if not rows:  # what depth shows of it is spread over the face
+        return
     page.table(
         [
             "what tells",
@@ -211,6 +219,7 @@ def add_limits(page: Page, found: Explained) -> None:
         "A map says where weights are, not why. Blanked crops are pictures that the network never saw in "
         "training, so part of what moves is strangeness itself; the shifted map is as strange as the map.",
         "Errors of groups with few subjects are errors of these subjects.",
+        f"In brackets stand {ABOUT_LIMITS}.",
     ]
     if found.simulated:
         words.insert(0, "These faces are computed: nothing here was found on a person.")

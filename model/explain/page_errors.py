@@ -6,7 +6,7 @@ from ..evaluation.series import pooled_series
 from ..evaluation.sums import measures_of_moments, moments
 from .drawing import draw_reliability, draw_subjects
 from .errors import UNKNOWN, Errors
-from .explain import CLASSES, Explained
+from .explain import CLASSES, SUBJECT, Explained
 from .intervals import MIN_SUBJECTS
 
 MOST_SUBJECTS = 40
@@ -93,17 +93,33 @@ def add_subjects(page: Page, found: Explained) -> None:
             )
 
 
+def add_told_right(page: Page, found: Explained) -> None:
+    """Tabulate, of classes, the share of clips told right by subject and by group."""
+    if not found.told_right:
+        return
+    page.section("Subjects and groups", "The share of clips told right, all clips of a group together.")
+    for by, errors in found.told_right.items():
+        rows: list[list[Cell]] = [
+            [
+                Prose(one.name, "few subjects" if by != SUBJECT and one.n_subjects < MIN_SUBJECTS else ""),
+                str(one.n_subjects),
+                str(one.n_clips),
+                str(one.accuracy),
+            ]
+            for one in errors
+        ]
+        page.table([by, "subjects", "clips", "told right"], rows, caption=f"Clips told right, by {by}")
+    if len(found.told_right) == 1:
+        _note_unknown_groups(page)
+
+
 def add_groups(page: Page, found: Explained) -> None:
     """Tabulate the errors of each group of subjects, for every attribute that is known."""
     if not found.subjects:
         return
     page.section("Groups", "All frames of a group's subjects together.")
     if not found.groups:
-        page.note(
-            "Groups are not known",
-            f"Write {TABLE_NAME} beside the dataset's dataset.toml, with a column subject and one per "
-            "attribute (sex, age, skin tone), to see errors by group.",
-        )
+        _note_unknown_groups(page)
         return
     small = []
     for attribute, by_dimension in found.groups.items():
@@ -120,6 +136,14 @@ def add_groups(page: Page, found: Explained) -> None:
             f"Fewer than {MIN_SUBJECTS} subjects, so that no interval is given and differences may be those "
             f"of single people: {', '.join(dict.fromkeys(small))}.",
         )
+
+
+def _note_unknown_groups(page: Page) -> None:
+    page.note(
+        "Groups are not known",
+        f"Write {TABLE_NAME} beside the dataset's dataset.toml, with a column subject and one per "
+        "attribute (sex, age, skin tone), to see errors by group.",
+    )
 
 
 def _group_cells(one: Errors) -> list[Cell]:

@@ -17,17 +17,18 @@ FACE = REGIONS[1:]
 FOREHEAD_SHARE = 0.4  # of the way from the chin to the brows, above them
 RIM_SHARE = 0.03  # of the crop's side, around eyes, brows and mouth
 
+WARMS, SHOWS = "skin that warms with it (thermal)", "features that show part of it (color)"
 SIMULATED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "valence": {
-        "skin that warms with it (thermal)": ("nose", "cheeks"),
-        "features that show part of it (color)": ("mouth", "eyes", "brows"),
-    },
-    "arousal": {
-        "features that show part of it (color)": ("eyes", "brows", "mouth", "jaw"),
-        "skin that warms with it (thermal)": ("forehead", "mouth"),
-    },
+    "valence": {WARMS: ("nose", "cheeks"), SHOWS: ("mouth", "eyes", "brows")},
+    "arousal": {SHOWS: ("eyes", "brows", "mouth", "jaw"), WARMS: ("forehead", "mouth")},
 }
 """Where the simulated people show what they feel (capture/simulated/motion.py and surfaces.py)."""
+
+
+def known_to_tell(dimension: str, modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return which parts of simulated faces tell a dimension, by why, in the streams that a network sees."""
+    seen = {WARMS: "thermal" in modalities, SHOWS: "color" in modalities}
+    return {what: regions for what, regions in SIMULATED[dimension].items() if seen[what]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class RegionShares:
     Attributes
     ----------
     subject : str
-    n_frames : frames with landmarks
+    n_frames : frames with landmarks; one that several clips show counts for each of them
     area : (8,) by `REGIONS`: sum of the shares of the crop that each covers
     weight : (8,) sum of the shares of the map
     peaks : (8,) how many frames have the map's highest weight there

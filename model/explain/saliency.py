@@ -28,7 +28,8 @@ def saliency_of(network: Network) -> Maps:
     def maps(inputs: dict[str, Tensor]) -> Tensor:
         seen = {name: x.detach().clone().requires_grad_(x.ndim == 5) for name, x in inputs.items()}
         wanted = [x for x in seen.values() if x.requires_grad]
-        with torch.enable_grad():
+        # cuDNN has no way back through a recurrent layer that is in evaluation mode
+        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
             scores = network(seen)
             told = _told(scores, classes=network.options.output == "classes")
             found = torch.zeros_like(wanted[0][:, :, 0])

@@ -15,7 +15,7 @@ from .attention import maps_of_clips
 from .deletion import ORDERS, area_of, better_by
 from .explain import Explained, clip_map
 from .film import Shown, over_frames, write_film, write_strip
-from .regions import REGIONS, SIMULATED, times_chance
+from .regions import REGIONS, known_to_tell, times_chance
 
 PAGE_NAME = "index.html"
 FIGURES_NAME = "explain.json"
@@ -86,6 +86,7 @@ def figures_of(found: Explained) -> dict[str, Any]:
             attribute: {name: [asdict(one) for one in errors] for name, errors in by_dimension.items()}
             for attribute, by_dimension in found.groups.items()
         },
+        "told_right": {by: [asdict(one) for one in errors] for by, errors in found.told_right.items()},
         "worst": [
             {"session": found.session_of(one.clip).id, "start": one.clip.start, "error": one.error}
             for one in found.worst
@@ -110,7 +111,7 @@ def figures_of(found: Explained) -> dict[str, Any]:
             page["known_to_tell"] = {
                 dimension: {
                     what: asdict(times_chance(looking.shares, regions))
-                    for what, regions in SIMULATED[dimension].items()
+                    for what, regions in known_to_tell(dimension, record.inputs.modalities).items()
                 }
                 for dimension in record.dimensions
             }

@@ -102,7 +102,6 @@ def test_systems_are_named_by_folder_or_label(system: Callable[..., Evaluation],
     for name, seed, quality in (("mran", 0, 0.9), ("mran-1", 1, 0.8), ("uran", 0, 0.5)):
         run = tmp_path / name
         run.mkdir()
-        (run / "run.toml").touch()
         write_evaluation(system(quality, run, seed=seed), dataset="../d", dataset_sha256="0" * 64)
     mran, again, uran = (str(tmp_path / name) for name in ("mran", "mran-1", "uran"))
     found = named_systems([f"{mran},{again}", f"colour only={uran}"])

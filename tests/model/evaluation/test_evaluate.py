@@ -1,6 +1,6 @@
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from mavfer.capture.streams import Stream
 from mavfer.errors import DatasetError, ModelError
 from mavfer.model.checkpoint import RUN_NAME, WEIGHTS_NAME, open_run
 from mavfer.model.data.opening import source_of
+from mavfer.model.data.source import ClipIndex
 from mavfer.model.evaluation import metrics
 from mavfer.model.evaluation.constant import constant_prediction
 from mavfer.model.evaluation.evaluate import evaluate
@@ -272,3 +273,48 @@ def test_a_run_on_a_dataset_of_another_schema_is_refused(folder: Path, tmp_path:
     path.write_text(tomlkit.dumps(table))
     with pytest.raises(ModelError, match="learned from a dataset of schema 7, this one is of schema 2"):
         evaluate(tmp_path / "run", dataset=folder / "dataset")
+
+
+def test_an_evaluation_writes_the_model_card_with_its_scores(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    evaluation = evaluate(run, dataset=folder / "dataset", postprocess_on="none")
+    card = (run / "model-card.md").read_text(encoding="utf-8")
+    assert f"{evaluation.scores['valence']['ccc']:.3f}" in card
+    assert (run / "model-card.html").is_file()
+
+
+def test_a_person_who_is_spelled_in_two_ways_is_one_subject(
+    make_dataset: Callable[..., Path], folder: Path, tmp_path: Path
+) -> None:
+    other = make_dataset(tmp_path / "other", splits={"S08": "test", "s08": "test"}, n_frames=20)
+    sessions = evaluate(folder / "run", dataset=other, postprocess_on="none").sessions
+    assert len(sessions) == 2
+    assert len({one.subject for one in sessions}) == 1
+
+
+def test_a_batch_that_memory_does_not_hold_is_halved_and_changes_no_score(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = open_run(folder / "run")
+    data = open_dataset(folder / "dataset")
+    source = source_of(run.record, data.split("test"), data)
+    clips, progress = source.test_clips(), list[tuple[int, int]]()
+    wanted = predict_clips(run.network, source, clips, batch=2)
+    inputs = source.inputs
+
+    def narrow(fits: int) -> None:
+        def some(clips: Sequence[ClipIndex], device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
+            if len(clips) > fits:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return inputs(clips, device)
+
+        monkeypatch.setattr(source, "inputs", some)
+
+    narrow(2)
+    found = predict_clips(run.network, source, clips, batch=8, on_progress=lambda *one: progress.append(one))
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    assert progress[-1] == (len(clips), len(clips))
+    narrow(0)
+    with pytest.raises(ModelError, match="wanted memory for one clip"):
+        predict_clips(run.network, source, clips, batch=8)

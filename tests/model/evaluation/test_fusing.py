@@ -4,7 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tomlkit
+from typer.testing import CliRunner
 
+from mavfer.__main__ import command_line
 from mavfer.errors import DatasetError, ModelError
 from mavfer.model.data.features import FeatureRecord, write_features
 from mavfer.model.evaluation.evaluation_file import read_evaluation
@@ -13,6 +15,8 @@ from mavfer.model.evaluation.metrics import ccc
 from mavfer.model.training.config import TrainConfig
 from mavfer.model.training.train import train
 from mavfer.preprocess.dataset.clips import open_dataset
+
+from .conftest import TINY
 
 
 def voices(n_frames: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -118,3 +122,42 @@ def test_without_validation_subjects_only_the_mean_is_left(
     with pytest.raises(DatasetError, match="fuse by mean"):
         fuse_runs([tmp_path / "run"] * 2, out=tmp_path / "fused")
     assert fuse_runs([tmp_path / "run"] * 2, out=tmp_path / "fused", by="mean").scores
+
+
+def test_a_session_in_which_a_run_has_no_clip_is_in_no_fused_score(
+    make_dataset: Callable[..., Path], make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    def broken(subject: str, columns: dict[str, np.ndarray]) -> None:
+        if subject == "S04":
+            columns["valid_color"][6::8] = False  # longest stretch: seven frames
+
+    splits = {"S01": "train", "S03": "validation", "S04": "test", "S05": "test"}
+    path = make_dataset(tmp_path / "dataset", splits=splits, n_frames=24, change=broken)
+    short = make_run(tmp_path / "short", path, modalities=("color",))
+    long = make_run(tmp_path / "long", path, modalities=("color",), set=TINY | {"n_frames": 8})
+    found = fuse_runs([short, long], out=tmp_path / "fused", by="mean")
+    assert [set(one.scores) for one in found.sessions] == [set(), {"valence", "arousal"}]
+    assert found.scores["valence"] == pytest.approx(found.sessions[1].scores["valence"])
+
+
+def test_fused_predictions_are_no_run_and_say_so_in_one_line(
+    make_dataset: Callable[..., Path], make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    splits = {"S01": "train", "S03": "validation", "S04": "test"}
+    path = make_dataset(tmp_path / "dataset", splits=splits, n_frames=16)
+    run = make_run(tmp_path / "runs" / "one", path, modalities=("color",))
+    fuse_runs([run, run], out=tmp_path / "runs" / "fused", by="mean")
+    for words in (
+        ["evaluate", "FUSED"],
+        ["explain", "FUSED", "--out", str(tmp_path / "page")],
+        ["model-card", "FUSED"],
+        ["predict", "FUSED", str(path), "--out", str(tmp_path / "seen")],
+        ["export-model", "FUSED", "--out", str(tmp_path / "net.onnx")],
+    ):
+        named = [str(tmp_path / "runs" / "fused") if word == "FUSED" else word for word in words]
+        done = CliRunner().invoke(command_line(words[0]), named)
+        assert isinstance(done.exception, ModelError), words
+        assert "found fused predictions, which have none" in str(done.exception)
+        assert "\n" not in str(done.exception)
+    whole = CliRunner().invoke(command_line("evaluate"), ["evaluate", str(tmp_path / "runs")])
+    assert whole.exit_code == 0, whole.output  # of the folder, what has a network

@@ -4,6 +4,7 @@ import torch
 import torchmetrics.functional.regression as reference
 
 from mavfer.model.evaluation.metrics import cc, ccc, rmse, scores
+from mavfer.model.evaluation.sums import measures_of_moments, moments
 
 
 @pytest.fixture
@@ -53,3 +54,14 @@ def test_frames_that_are_unknown_in_either_series_are_left_out() -> None:
         rmse([np.nan], [1.0])
     with pytest.raises(ValueError, match="one length"):
         rmse([1.0, 2.0], [1.0])
+
+
+def test_sums_and_series_agree_on_what_does_not_vary() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(-1, 1, 300)
+    for spread in (1e-7, 1e-5):  # a network that says nearly the same of everybody, and one that does not
+        predicted = 0.2 + spread * truth
+        of_sums = measures_of_moments(moments(predicted, truth))
+        assert cc(predicted, truth) == pytest.approx(float(of_sums["cc"]), abs=1e-4)
+        assert ccc(predicted, truth) == pytest.approx(float(of_sums["ccc"]), abs=1e-9)
+    assert cc(0.2 + 1e-7 * truth, truth) == 0

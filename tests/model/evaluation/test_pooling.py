@@ -6,7 +6,7 @@ import pytest
 
 from mavfer.errors import ModelError
 from mavfer.model.evaluation.classes import BY_CLIP, BY_SESSION
-from mavfer.model.evaluation.evaluate import summed_up
+from mavfer.model.evaluation.evaluate import evaluate, summed_up
 from mavfer.model.evaluation.evaluation_file import Evaluation, write_evaluation
 from mavfer.model.evaluation.metrics import scores
 from mavfer.model.evaluation.pooling import pooled, pooled_runs, runs_in
@@ -166,3 +166,22 @@ def test_written_classes_are_read_again(
     assert again.scores == evaluation.scores
     assert again.repeats[0][1].clips is not None
     assert again.repeats[0][1].clips.probabilities.shape == (0, 2)
+
+
+def test_networks_of_one_name_that_see_other_streams_are_not_folds_or_seeds_of_one(
+    make_dataset: Callable[..., Path], make_run: Callable[..., Path], tmp_path: Path
+) -> None:
+    splits = {"S1": "train", "S2": "validation", "S3": "test"}
+    dataset = make_dataset(tmp_path / "dataset", splits=splits, n_frames=16)
+    runs = [
+        make_run(tmp_path / name, dataset, seed=seed, modalities=modalities)
+        for seed, (name, modalities) in enumerate({"one": ("color",), "two": ("color", "depth")}.items())
+    ]
+    for run in runs:
+        evaluate(run, postprocess_on="none")
+    with pytest.raises(ModelError, match="runs of one system to pool, these differ in modalities") as caught:
+        pooled_runs(runs)
+    assert "\n" not in str(caught.value)
+    same = make_run(tmp_path / "three", dataset, seed=2, modalities=("color",))
+    evaluate(same, postprocess_on="none")
+    assert pooled_runs([runs[0], same]).seeds == (0, 2)

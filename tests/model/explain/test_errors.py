@@ -1,13 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mavfer.errors import DatasetError
+from mavfer.model.evaluation.bootstrap import intervals
 from mavfer.model.evaluation.classes import ClipClasses
 from mavfer.model.evaluation.metrics import ccc, rmse
 from mavfer.model.evaluation.series import SessionPrediction
-from mavfer.model.explain.errors import groups_of, per_group, per_subject
+from mavfer.model.evaluation.sums import sums_of
+from mavfer.model.explain.errors import class_errors, groups_of, per_group, per_subject
 from mavfer.model.explain.intervals import figure, ratio
 from mavfer.model.explain.reliability import class_reliability, reliability_of
 
@@ -126,3 +129,30 @@ def test_classes_are_calibrated_where_the_share_told_right_is_the_probability() 
     assert found.error == pytest.approx(0)
     assert found.count.tolist() == [4]
     assert found.said.tolist() == [0.75]
+
+
+def test_limits_are_those_of_an_evaluation() -> None:
+    sessions = people(9, noise=0.6)
+    found = per_group(sessions, "valence", {})[0]
+    wanted = intervals(sums_of([sessions], "valence"))
+    assert (found.ccc.low, found.ccc.high) == pytest.approx(wanted["ccc"])
+    assert (found.rmse.low, found.rmse.high) == pytest.approx(wanted["rmse"])
+
+
+def test_of_classes_the_share_told_right_is_counted_by_subject_and_by_group() -> None:
+    right = {"S0": (3, 4), "S1": (0, 2), "S2": (5, 5)}
+    sessions = [
+        replace(
+            told(name, np.zeros(4), np.zeros(4)),
+            clips=ClipClasses(
+                np.arange(n + 1), np.array([0] * n + [-1]), np.eye(2)[[0] * k + [1] * (n - k) + [1]]
+            ),
+        )
+        for name, (k, n) in right.items()
+    ]
+    by_subject = class_errors([*sessions, sessions[0]])
+    assert [(one.name, one.n_clips) for one in by_subject] == [("S0", 8), ("S1", 2), ("S2", 5)]
+    assert [one.accuracy.value for one in by_subject] == pytest.approx([3 / 4, 0, 1])
+    by_group = class_errors(sessions, {"S0": "b", "S1": "b"})
+    assert [(one.name, one.n_subjects, one.n_clips) for one in by_group] == [("b", 2, 6), ("unknown", 1, 5)]
+    assert by_group[0].accuracy.value == pytest.approx(3 / 6)

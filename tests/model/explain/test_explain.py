@@ -10,10 +10,14 @@ from typer.testing import CliRunner
 from mavfer.errors import DatasetError, ModelError, OutputError
 from mavfer.model.commands.explain import explain
 from mavfer.model.commands.model_card import model_card
+from mavfer.model.data.features import FeatureRecord, write_features
 from mavfer.model.data.source import ClipIndex
 from mavfer.model.explain.explain import CLASSES, find_out, spread
 from mavfer.model.explain.regions import REGIONS
 from mavfer.model.explain.written import figures_of, write_explanation
+from mavfer.model.training.config import TrainConfig
+from mavfer.model.training.train import train
+from mavfer.preprocess.dataset.clips import open_dataset
 
 WIDE = {"COLUMNS": "200"}
 
@@ -105,6 +109,8 @@ def test_a_network_of_classes_is_explained_by_its_probabilities(
     assert 0 <= found.reliability[CLASSES].error <= 1
     page = write_explanation(tmp_path / "out", found).read_text(encoding="utf-8")
     assert "clips told right" in page
+    assert "Clips told right, by subject" in page
+    assert [one.name for one in found.told_right["subject"]] == ["S04", "S05", "S06", "S07", "S08"]
     assert len(list((tmp_path / "out").glob("*.mp4"))) == 1
 
 
@@ -159,3 +165,22 @@ def test_the_card_command_says_where_it_wrote(app: typer.Typer, cnn_run: Path) -
     assert told.exit_code == 0, told.output
     assert "model-card.md" in told.stdout
     assert (cnn_run / "model-card.md").is_file()
+
+
+def test_a_network_of_features_is_explained_by_its_errors_alone(faces: Path, tmp_path: Path) -> None:
+    (tmp_path / "f").mkdir()
+    known = {one.session_id: one.read("valence")[:, None] for one in open_dataset(faces).sessions}
+    write_features(tmp_path / "f", FeatureRecord(made_by="tests", n_values=1), known)
+    config = TrainConfig(
+        model="muse", features={"f": str(tmp_path / "f")}, n_frames=8, steps=2, batch=2, loss="mse",
+        set={"hidden": 4, "n_layers": 1}, threads=1, device="cpu",
+    )  # fmt: skip
+    train(faces, config=config, out=tmp_path / "run")
+    found = find_out(tmp_path / "run", n_worst=2)
+    assert found.looking is None
+    page = write_explanation(tmp_path / "out", found).read_text(encoding="utf-8")
+    assert "Where it looks" not in page
+    assert "Can it be taken at its word?" in page
+    assert "Worst clips" in page
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "explain.json"}
+    assert "deletion" not in figures_of(found)
