@@ -24,8 +24,11 @@ N_MESSAGES = 10_000
 WAIT_S = 60.0
 WAIT_MS = 60_000
 GROWTH_MB = 5
-"""Less than a second ten thousand messages would take if each were kept, after a first ten thousand have had
-the process grow to its size."""
+"""Less than ten thousand more messages would take if each were kept, after a first ten thousand have had the
+process grow to its size."""
+N_FLOODS = 4
+"""What is kept adds up with every flood; a heap that finds its size, on a busy machine at times a little later
+than after the first one, does not."""
 FOREIGN = "0123456789abcdef"
 
 WHOLE = {
@@ -195,10 +198,13 @@ def test_ten_thousand_malformed_messages_on_every_socket_of_a_master_change_noth
     master.until(lambda status: status["tick"] >= 5)
     contact = find_master(tmp_path / "take")
     flood_master(lab.port, contact.address, seed=100)
-    before = {pid: memory_mb(pid) for pid in (master.process.pid, recorder.pid)}
-    flood_master(lab.port, contact.address, seed=200)
-    grown = {pid: memory_mb(pid) - n_mb for pid, n_mb in before.items()}
-    assert max(grown.values()) < GROWTH_MB, grown
+    grown = []
+    while not grown or (max(grown[-1]) >= GROWTH_MB and len(grown) < N_FLOODS):
+        before = [memory_mb(pid) for pid in (master.process.pid, recorder.pid)]
+        flood_master(lab.port, contact.address, seed=200 + 100 * len(grown))
+        after = [memory_mb(pid) for pid in (master.process.pid, recorder.pid)]
+        grown.append([now - then for now, then in zip(after, before, strict=True)])
+    assert max(grown[-1]) < GROWTH_MB, grown
     assert call_master(contact, "mark", label="it still hears", t_ns=MonotonicClock().now_ns()).done
     seen = master.until(lambda status: "it still hears" in [one["label"] for one in status["markers"]])
     assert seen["state"] == "recording", "the take was too short for so many messages"
