@@ -7,7 +7,7 @@ from pathlib import Path
 import mavfer
 
 ROOT = Path(mavfer.__file__).parent
-STAGES = ("web", "capture", "calibrate", "annotate", "preprocess", "model", "demo")
+STAGES = ("web", "capture", "calibrate", "annotate", "preprocess", "model", "doctor", "privacy", "view", "demo")
 
 
 def pyproject() -> dict:

@@ -1,0 +1,1 @@
+"""What a machine has of what mavfer wants, line by line, and the command that mends it."""

@@ -1,0 +1,1 @@
+"""What a study owes its subjects: leaving it, everywhere."""
