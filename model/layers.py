@@ -55,6 +55,18 @@ def xavier(layer: Layer, *, gain: float = 1.0, n_gates: int = 1) -> Layer:
     return layer
 
 
+def evenly(layer: nn.ConvTranspose2d) -> nn.ConvTranspose2d:
+    """Return a deconvolution whose stride is its kernel, drawn so that it begins as an enlargement.
+
+    All places of a kernel get the weight of one 1x1 convolution that Xavier draws (Aitken 2017,
+    arXiv:1707.02937); each learns for itself afterwards. Drawn apart, the places of a kernel leave a
+    checkerboard from the first step on (Odena 2016, "Deconvolution and Checkerboard Artifacts").
+    """
+    weight = xavier(layer).weight.data
+    weight[:] = nn.init.xavier_uniform_(torch.empty(*weight.shape[:2], 1, 1))
+    return layer
+
+
 def last_activation(output: str) -> nn.Module:
     """Return what follows a network's last linear layer: tanh, or nothing for linear scores and logits."""
     return nn.Tanh() if output == "tanh" else nn.Identity()

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from .convlstm import AttentionLSTM, Peephole
 from .family import Family, Preset
-from .layers import Conv3d, over_time, scaled, xavier
+from .layers import Conv3d, evenly, over_time, scaled, xavier
 from .network import CHANNELS, Network, NetworkOptions
 from .recognition import EmotionRecognition, RecognitionOptions
 
@@ -38,12 +38,16 @@ class AttentionOptions(RecognitionOptions):
     head : "table" pools four times from full size; "text" pools three times from half size, as the prose
     upsample : how lstm3's logits, of half the size, come to full size for the head "table": "bilinear"; or
         "deconv", one more 2x2 deconvolution, as "deconvolution with a factor of 2 after each LSTM module"
+    deconv_start : how the 2x2 deconvolutions are drawn: "even" with four weights alike, so that each begins
+        as an enlargement (Aitken 2017, arXiv:1707.02937); "xavier" with four apart, which lays a fixed
+        pattern of stripes over the attention that training does not take away
     """
 
     attention_scale: Scale = "hw"
     temperature: float = Field(default=0.2, gt=0)
     head: Literal["table", "text"] = "table"
     upsample: Literal["bilinear", "deconv"] = "bilinear"
+    deconv_start: Literal["even", "xavier"] = "even"
 
     @property
     def guides(self) -> tuple[str, ...]:
@@ -150,7 +154,9 @@ class MRAN(Network):
 
     def new_decoder(self, *, n_guides: int = 0, up3: bool = False) -> "TemporalDecoder":
         """Return a decoder of fresh weights for a stream that `n_guides` others guide."""
-        return TemporalDecoder(partial(self.new_level, n_guides=n_guides), width=self.options.width, up3=up3)
+        drawn = evenly if self.options.deconv_start == "even" else xavier
+        new_level = partial(self.new_level, n_guides=n_guides)
+        return TemporalDecoder(new_level, drawn, width=self.options.width, up3=up3)
 
     def new_level(self, in_channels: int, hidden: int, *, n_guides: int) -> nn.Module:
         """Return what stands at one level of a decoder; the ablation puts a convolution there."""
@@ -182,19 +188,25 @@ class TemporalDecoder(nn.Module):
     Parameters
     ----------
     new_level : (channels in, channels out) -> one of the three, such as an `AttentionLSTM`
+    drawn : draws the weights of an upsampling
     """
 
     def __init__(
-        self, new_level: Callable[[int, int], nn.Module], *, width: float, up3: bool = False
+        self,
+        new_level: Callable[[int, int], nn.Module],
+        drawn: Callable[[nn.ConvTranspose2d], nn.ConvTranspose2d],
+        *,
+        width: float,
+        up3: bool = False,
     ) -> None:
         super().__init__()
         c128, c64, c32 = (scaled(n, width) for n in (128, 64, 32))
         self.lstm1 = new_level(c128, c64)
-        self.up1 = xavier(nn.ConvTranspose2d(c64, c64, 2, stride=2))
+        self.up1 = drawn(nn.ConvTranspose2d(c64, c64, 2, stride=2))
         self.lstm2 = new_level(c64, c32)
-        self.up2 = xavier(nn.ConvTranspose2d(c32, c32, 2, stride=2))
+        self.up2 = drawn(nn.ConvTranspose2d(c32, c32, 2, stride=2))
         self.lstm3 = new_level(c32, 1)
-        self.up3 = xavier(nn.ConvTranspose2d(1, 1, 2, stride=2)) if up3 else None
+        self.up3 = drawn(nn.ConvTranspose2d(1, 1, 2, stride=2)) if up3 else None
 
     def forward(
         self, x: Tensor, *, guidance: Sequence[Sequence[Tensor]] = (), x_forget: Tensor | None = None
@@ -223,7 +235,12 @@ def spatial_softmax(logits: Tensor, *, scale: Scale, temperature: float) -> Tens
 
 SMALL: dict[str, Any] = {"width": 0.25, "size_px": 48, "dropout": 0.2}
 """A quarter of the channels, frames of half the size, and less dropout for the fewer units that are left."""
-STARVED: dict[str, Any] = {"attention_scale": "none", "temperature": 1.0, "xavier_gain": "one"}
+STARVED: dict[str, Any] = {
+    "attention_scale": "none",
+    "temperature": 1.0,
+    "xavier_gain": "one",
+    "deconv_start": "xavier",
+}
 """The attention and the weights as printed."""
 
 

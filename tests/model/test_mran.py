@@ -9,6 +9,7 @@ from torch.nn import functional
 from mavfer.errors import ModelError
 from mavfer.model.data.inputs import InputOptions
 from mavfer.model.data.source import ClipIndex, ClipSource
+from mavfer.model.layers import evenly
 from mavfer.model.mran import MRAN, MranOptions, TemporalDecoder, spatial_softmax
 from mavfer.model.network import CHANNELS
 from mavfer.model.training.config import TrainConfig
@@ -100,6 +101,28 @@ def test_attention_follows_the_places_of_its_logits() -> None:
     torch.testing.assert_close(
         attention[0, 1].log() - attention[0, 1, 0, 0].log(), (logits[0, 1] - logits[0, 1, 0, 0]) / 0.5
     )
+
+
+def stripes(deconv_start: Any) -> float:
+    """Return the variance over places of the logarithm of the attention to an even picture, borders aside."""
+    torch.manual_seed(0)
+    options = MranOptions(deconv_start=deconv_start, **TINY | {"size_px": 96})
+    inputs = {name: torch.full_like(frames, 0.5) for name, frames in random_inputs(options).items()}
+    with torch.no_grad():
+        first = MRAN(options).attention(inputs)[:, 0]
+    return float(first[:, 32:-32, 32:-32].log().var())
+
+
+def test_deconvolutions_that_start_evenly_leave_no_stripes_on_an_even_face() -> None:
+    assert stripes("even") < 1e-4 * stripes("xavier")
+
+
+def test_a_deconvolution_that_starts_evenly_enlarges() -> None:
+    torch.manual_seed(0)
+    layer = evenly(nn.ConvTranspose2d(5, 3, 2, stride=2))
+    x = torch.randn(2, 5, 4, 4)
+    one = functional.conv2d(x, layer.weight[:, :, 0, 0].T[:, :, None, None])
+    torch.testing.assert_close(layer(x), functional.interpolate(one, scale_factor=2, mode="nearest"))
 
 
 def test_scaling_by_hw_gives_the_encoders_a_gradient_that_the_printed_softmax_starves() -> None:
@@ -227,6 +250,7 @@ def test_the_faithful_preset_is_the_paper_to_the_letter_as_far_as_the_streams_go
     options = faithful("color", "depth", "thermal")
     found = (options.attention_scale, options.temperature, options.xavier_gain, options.forget_input)
     assert found == ("none", 1.0, "one", "paper")
+    assert options.deconv_start == "xavier"
     assert faithful("color", "depth").forget_input == "color"
     assert faithful("thermal").forget_input == "color"
 
