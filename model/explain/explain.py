@@ -3,7 +3,7 @@
 This file finds it; page.py and page_errors.py show it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from .errors import ClassErrors, Errors, class_errors, groups_of, per_group, per
 from .regions import RegionShares, by_subject, crop_landmarks, shares_of
 from .reliability import Reliability, class_reliability, reliability_of
 from .saliency import maps_of
+from .telling import MapSums, added, pixels_that_tell, sums_of
 from .worst import ClipError, worst_clips
 
 SUBJECT = "subject"
@@ -45,12 +46,16 @@ class Looking:
     how : "attention", the network's own, or "gradient", times the input
     maps : gives it
     shares : per subject with landmarks
+    sums : of the maps, per subject
+    tells : {dimension: {stream: how far each pixel follows the label, (S, S)}}; empty of classes
     deletion : of `n_deleted` clips
     """
 
     how: str
     maps: Maps
     shares: tuple[RegionShares, ...]
+    sums: tuple[MapSums, ...]
+    tells: Mapping[str, Mapping[str, NDArray[np.float32]]]
     deletion: Deletion
 
 
@@ -228,17 +233,28 @@ def _looking(
     how, maps = maps_of(run)
     landmarks = [crop_landmarks(session) for session in source.sessions]
     told = _named(on_progress, "looking")
-    shares = []
+    shares, sums = [], []
     found = maps_of_clips(maps, source, clips, device=device)
     for done, (clip, one) in enumerate(zip(clips, found, strict=True), start=1):
         points = landmarks[clip.session][clip.start : clip.start + len(one)]
-        shares.append(shares_of(source.sessions[clip.session].subject, one, points))
+        subject = source.sessions[clip.session].subject
+        shares.append(shares_of(subject, one, points))
+        sums.append(sums_of(subject, one))
         if told is not None:
             told(done, len(clips))
     picked = spread(clips, n_deleted)
     told = _named(on_progress, "blanking")
     deletion = delete(run.network, maps, source, picked, seed=seed, device=device, on_progress=told)
-    return Looking(how=how, maps=maps, shares=tuple(by_subject(shares)), deletion=deletion)
+    streams = [name for name in source.options.modalities if name != "landmarks"]
+    dimensions = () if source.classes is not None else source.dimensions
+    return Looking(
+        how=how,
+        maps=maps,
+        shares=tuple(by_subject(shares)),
+        sums=added(sums),
+        tells=pixels_that_tell(source.sessions, streams, dimensions),
+        deletion=deletion,
+    )
 
 
 def _named(on_progress: Progress | None, title: str) -> Callable[[int, int], None] | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...report import Badge, Cell, Page, Picture, Prose, Scale, Share
+from ...report import Cell, Page, Picture, Scale, Share
 from ..evaluation.bootstrap import ABOUT_LIMITS
 from . import page_errors
 from .deletion import DRAWN, GRID, N_DRAWS, ORDERS, area_of, better_by
@@ -12,13 +12,12 @@ from .drawing import ORDER_NAMES, draw_deletion
 from .explain import Explained, Looking, clip_map
 from .intervals import MIN_SUBJECTS
 from .overlay import EVEN_TIMES, HEAT, overlay, strip
-from .regions import FACE, REGIONS, known_to_tell, times_chance
+from .page_telling import add_telling
+from .regions import FACE, REGIONS, times_chance
 from .written import Written
 
 N_SHOWN = 8
 N_CLIPS = 2
-WANTED_TIMES = 2.0
-"""What the highest weight should reach, in multiples of chance, where what is informative is known."""
 NEARLY_EVEN = 1.5
 """A map whose highest weight is below that many times the mean tells places hardly apart."""
 
@@ -41,6 +40,7 @@ def explanation_page(found: Explained, written: Written) -> Page:
         )
     if found.looking is not None:
         add_looking(page, found, found.looking, written)
+        add_telling(page, found, found.looking)
         add_regions(page, found, found.looking)
         add_deletion(page, found.looking)
     page_errors.add_reliability(page, found)
@@ -112,45 +112,6 @@ def add_regions(page: Page, found: Explained, looking: Looking) -> None:
             f"Its highest weight is {highest:.2f} times an even share, on average: where that lies says "
             "little, whatever the multiples of chance.",
         )
-    if found.simulated:
-        add_truth(page, found, looking)
-    else:
-        page.note(
-            "No truth",
-            "Where a real face shows what somebody feels is not known, so no part can be called right.",
-        )
-
-
-def add_truth(page: Page, found: Explained, looking: Looking) -> None:
-    """Say how the map lies on the parts where simulated faces show what they feel."""
-    rows: list[list[Cell]] = []
-    record = found.run.record
-    for dimension in record.dimensions:
-        for what, regions in known_to_tell(dimension, record.inputs.modalities).items():
-            one = times_chance(looking.shares, regions)
-            reached = one.peaks.value >= WANTED_TIMES and one.weight.value > 1
-            rows.append(
-                [
-                    Prose(f"{dimension}: {what}", ", ".join(regions)),
-                    f"{100 * one.area:.0f} %",
-                    str(one.weight),
-                    str(one.peaks),
-                    Badge("yes", "good") if reached else Badge("no", "doubt"),
-                ]
-            )
-    if not rows:  # what depth shows of it is spread over the face
-        return
-    page.table(
-        [
-            "what tells",
-            "of the crop",
-            "weight, times chance",
-            "highest weight, times chance",
-            "twice or more",
-        ],
-        rows,
-        caption="Parts that are known to tell, from how the faces are computed",
-    )
 
 
 def add_deletion(page: Page, looking: Looking) -> None:

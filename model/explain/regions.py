@@ -1,6 +1,6 @@
 """How much of a map lies on which part of the face, by its 68 landmarks, against how large the part is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,19 +16,6 @@ REGIONS = ("background", "forehead", "cheeks", "jaw", "nose", "eyes", "brows", "
 FACE = REGIONS[1:]
 FOREHEAD_SHARE = 0.4  # of the way from the chin to the brows, above them
 RIM_SHARE = 0.03  # of the crop's side, around eyes, brows and mouth
-
-WARMS, SHOWS = "skin that warms with it (thermal)", "features that show part of it (color)"
-SIMULATED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "valence": {WARMS: ("nose", "cheeks"), SHOWS: ("mouth", "eyes", "brows")},
-    "arousal": {SHOWS: ("eyes", "brows", "mouth", "jaw"), WARMS: ("forehead", "mouth")},
-}
-"""Where the simulated people show what they feel (capture/simulated/motion.py and surfaces.py)."""
-
-
-def known_to_tell(dimension: str, modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return which parts of simulated faces tell a dimension, by why, in the streams that a network sees."""
-    seen = {WARMS: "thermal" in modalities, SHOWS: "color" in modalities}
-    return {what: regions for what, regions in SIMULATED[dimension].items() if seen[what]}
 
 
 @dataclass(frozen=True, slots=True)

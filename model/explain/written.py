@@ -15,7 +15,8 @@ from .attention import maps_of_clips
 from .deletion import ORDERS, area_of, better_by
 from .explain import Explained, clip_map
 from .film import Shown, over_frames, write_film, write_strip
-from .regions import REGIONS, known_to_tell, times_chance
+from .regions import REGIONS, times_chance
+from .telling import on_telling
 
 PAGE_NAME = "index.html"
 FIGURES_NAME = "explain.json"
@@ -103,18 +104,14 @@ def figures_of(found: Explained) -> dict[str, Any]:
         }
         for kind in ("deletion", "insertion")
     }
+    page["pixels_that_tell"] = {
+        dimension: {stream: asdict(on_telling(looking.sums, shares)) for stream, shares in by_stream.items()}
+        for dimension, by_stream in looking.tells.items()
+    }
     if looking.shares:
         n_frames = sum(one.n_frames for one in looking.shares)
         page["highest_times_even"] = sum(one.highest for one in looking.shares) / n_frames
         page["regions"] = {name: asdict(times_chance(looking.shares, (name,))) for name in REGIONS}
-        if found.simulated:
-            page["known_to_tell"] = {
-                dimension: {
-                    what: asdict(times_chance(looking.shares, regions))
-                    for what, regions in known_to_tell(dimension, record.inputs.modalities).items()
-                }
-                for dimension in record.dimensions
-            }
     return page
 
 

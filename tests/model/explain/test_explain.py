@@ -41,7 +41,8 @@ def test_the_command_writes_a_page_a_film_pictures_and_figures(
     assert {path.suffix for path in out.iterdir()} == {".html", ".json", ".mp4", ".png"}
     page = (out / "index.html").read_text(encoding="utf-8")
     for wanted in (
-        "simulated", "Where it looks", "Parts of the face", "Does it go by what it looks at?",
+        "simulated", "Where it looks", "Does it look where the pixels follow the label?", "Parts of the face",
+        "Does it go by what it looks at?",
         "shifted at random", "nearly even", "Can it be taken at its word?", "Subjects", "S04",
         "Groups are not known",
         "Worst clips", ".mp4",
@@ -52,7 +53,8 @@ def test_the_command_writes_a_page_a_film_pictures_and_figures(
     figures = json.loads((out / "explain.json").read_text(encoding="utf-8"))
     assert figures["looks_by"] == "attention"
     assert set(figures["regions"]) == set(REGIONS)
-    assert set(figures["known_to_tell"]) == {"valence", "arousal"}
+    assert set(figures["pixels_that_tell"]) == {"valence", "arousal"}
+    assert set(figures["pixels_that_tell"]["valence"]) == {"color", "depth", "thermal"}
     assert len(figures["subjects"]["valence"]) == 5
 
 

@@ -8,7 +8,6 @@ from mavfer.model.explain.regions import (
     REGIONS,
     by_subject,
     crop_landmarks,
-    known_to_tell,
     region_labels,
     shares_of,
     times_chance,
@@ -95,11 +94,3 @@ def test_landmarks_of_a_session_come_in_pixels_of_its_crop(faces: Path, landmark
     found = crop_landmarks(open_dataset(faces).split("test")[0])
     assert found.shape == (32, 68, 2)
     np.testing.assert_allclose(found[5], landmarks_px, atol=1e-3)
-
-
-def test_only_what_a_network_sees_can_tell_it_anything() -> None:
-    for dimension in ("valence", "arousal"):
-        assert len(known_to_tell(dimension, ("color", "depth", "thermal"))) == 2
-        (color,) = known_to_tell(dimension, ("color",))
-        assert "color" in color
-        assert known_to_tell(dimension, ("depth",)) == {}
