@@ -142,10 +142,12 @@ def _learned_from(record: RunRecord) -> Section:
         ("trained on", _named(record.training_subjects)),
         ("epoch chosen by", _named(record.validation_subjects)),
         ("training clips", f"{record.n_clips}"),
-        ("training means", ", ".join(f"{name} {mean:.3f}" for name, mean in record.training_means.items())),
     ]
+    if record.training_means:
+        means = ", ".join(f"{name} {mean:.3f}" for name, mean in record.training_means.items())
+        facts.append(("training means", means))
     if record.pretrained_subjects:
-        facts.append(("seen without labels", _named(record.pretrained_subjects)))
+        facts.append(("seen before, by its weights or features", _named(record.pretrained_subjects)))
     if record.started_from:
         facts.append(("started from", record.started_from))
     sentences = []
@@ -160,15 +162,17 @@ def _trained(record: RunRecord) -> Section:
     validated = "none" if record.validation_score is None else f"{record.validation_score:.3f}"
     measure = "accuracy" if record.classes else "mean CCC"
     software = ", ".join(f"{name} {version}" for name, version in record.software.items())
+    processes = f", {record.n_processes} processes" if record.n_processes > 1 else ""
+    blind, epochs = record.loss == PRETRAINED, _counted(record.n_epochs, "epoch")
     return Section(
         "How it was trained",
         facts=(
-            ("minimised", record.loss),
-            ("steps", f"{record.n_steps} in {record.n_epochs} epochs; epoch {record.kept_epoch} kept"),
-            (f"validation, {measure}", validated),
+            ("minimised", "squared error of hidden places" if blind else record.loss),
+            ("steps", f"{record.n_steps} in {epochs}; epoch {record.kept_epoch} kept"),
+            *(() if blind else ((f"validation, {measure}", validated),)),
             ("seed", str(record.config.seed)),
             ("precision", record.precision),
-            ("took", f"{record.seconds:.0f} s on {record.device}, {record.n_processes} process(es)"),
+            ("took", f"{record.seconds:.0f} s on {record.device}{processes}"),
             ("software", software),
             ("made", record.created_utc),
         ),
@@ -185,8 +189,9 @@ def _scores(record: RunRecord, evaluation: Evaluation | None) -> Section:
     unseen = "whom it never saw" if evaluation.unseen_subjects else "whom it saw at other times"
     if {one.casefold() for one in subjects} & {one.casefold() for one in record.validation_subjects}:
         unseen = "by whom its epoch was chosen"
-    whose = f"{'simulated ' if evaluation.simulated else ''}{evaluation.split} subjects {unseen}"
-    words = f"{evaluation.n_frames} frames of {len(subjects)} {whose}, pooled."
+    simulated = "simulated " if evaluation.simulated else ""
+    whose = _counted(len(subjects), f"{simulated}{evaluation.split} subject")
+    words = f"{evaluation.n_frames} frames of {whose} {unseen}, pooled."
     if evaluation.intervals:
         words += f" In brackets: {ABOUT_LIMITS}."
     measures = list(dict.fromkeys(name for own in evaluation.scores.values() for name in own))
@@ -203,9 +208,11 @@ def _scores(record: RunRecord, evaluation: Evaluation | None) -> Section:
 
 
 def _limits(record: RunRecord, evaluation: Evaluation | None) -> Section:
+    says = "It predicts what raters said of a face, not what a person feels."
+    if record.loss == PRETRAINED:
+        says = "It has seen no rating and predicts none."
     found = [
-        "It predicts what raters said of a face, not what a person feels. It is made for research with "
-        "consent, not for decisions about anybody.",
+        f"{says} It is made for research with consent, not for decisions about anybody.",
         "It knows faces as this dataset shows them: same cameras, same crops, same light. Elsewhere it has "
         "to be evaluated first.",
     ]
@@ -216,7 +223,7 @@ def _limits(record: RunRecord, evaluation: Evaluation | None) -> Section:
     if record.simulated:
         found.append("Scores on simulated faces say nothing about people.")
     if len(record.training_subjects) < FEW_SUBJECTS:
-        found.append(f"It learned from {len(record.training_subjects)} subjects only.")
+        found.append(f"It learned from {_counted(len(record.training_subjects), 'subject')} only.")
     if evaluation is not None and not evaluation.intervals:
         found.append("Too few subjects were tested for an interval.")
     if record.loss != PRETRAINED:
@@ -243,7 +250,11 @@ def _hash(record: RunRecord) -> str:
 
 
 def _named(subjects: Sequence[str]) -> str:
-    return f"{len(subjects)} subjects ({', '.join(subjects)})" if subjects else "nobody"
+    return f"{_counted(len(subjects), 'subject')} ({', '.join(subjects)})" if subjects else "nobody"
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _score(own: dict[str, float], limits: dict[str, tuple[float, float]], measure: str) -> str:

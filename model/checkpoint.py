@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import os
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,12 +186,20 @@ def open_run(path: Path, *, scoring: bool = True) -> Run:
     except FileNotFoundError as error:
         raise ModelError(f"wanted the weights {WEIGHTS_NAME}, found none: {path}") from error
     except DAMAGED as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"wanted weights of {record.model} as {RUN_NAME} describes it, found others or a damaged file "
-            f"({reason:.120}); train again: {path / WEIGHTS_NAME}"
+            f"({_reason(error)}); train again: {path / WEIGHTS_NAME}"
         ) from error
     return Run(path, record, network.eval())
+
+
+def _reason(error: Exception) -> str:
+    """Return what torch says is wrong, in at most 120 letters: its first line, or what that announces."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    telling = lines[1] if lines[0].endswith(":") and len(lines) > 1 else lines[0]
+    return textwrap.shorten(telling.rstrip(" .:"), 120, placeholder=" ...")
 
 
 def path_from(folder: Path, target: Path) -> str:

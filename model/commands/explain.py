@@ -9,25 +9,25 @@ import typer
 from ...progress import bar
 
 
-class ExplainedSplit(StrEnum):
-    """The splits that hold subjects the network never saw."""
+class Part(StrEnum):
+    """The parts of a split that hold subjects the network never saw."""
 
     TEST = "test"
     VALIDATION = "validation"
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A trained run.", show_default=False)],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.", show_default=False)],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run of `mavfer train`.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The folder to write.", show_default=False)],
     dataset: Annotated[
         Path | None, typer.Option(help="Else the one it was trained on.", show_default=False)
     ] = None,
-    split: Annotated[ExplainedSplit, typer.Option(help="Subjects never trained on.")] = ExplainedSplit.TEST,
-    split_name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of which of the dataset's splits; else the run's own.")
+    part: Annotated[Part, typer.Option(help="Subjects never trained on.")] = Part.TEST,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which of the dataset's splits; else the run's own.")
     ] = None,
     fold: Annotated[
-        int | None, typer.Option(min=0, metavar="K", help="Of which of its folds; else the run's own.")
+        int | None, typer.Option(min=0, metavar="K", help="Which of its folds; else the run's own.")
     ] = None,
     clips: Annotated[
         int, typer.Option(min=1, help="Clips whose cells are blanked: about 150 passes each.")
@@ -36,12 +36,14 @@ def explain(
     film_s: Annotated[float, typer.Option("--film-s", min=1.0, help="Seconds of each film.")] = 20.0,
     worst: Annotated[int, typer.Option(min=1, help="Worst clips to show.")] = 6,
     seed: Annotated[int, typer.Option(min=0, help="Of the orders that are drawn.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier explanation.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
 ) -> None:
     """Say where a run looks, whether it goes by that, how well it is calibrated, and for whom it errs.
 
     Writes one page, a film of the attention, pictures of the worst clips, and all figures as explain.json.
     Networks without attention are looked into by their gradient. Errors by group want DATASET/subjects.csv.
+
+    Example: mavfer explain runs/mran/0 --out explained
     """
     from rich.console import Console
 
@@ -54,8 +56,8 @@ def explain(
         found = find_out(
             run,
             dataset=dataset,
-            split=split.value,
-            split_name=split_name,
+            split=part.value,
+            split_name=split,
             fold=fold,
             n_deleted=clips,
             n_worst=worst,

@@ -9,7 +9,7 @@ from .predict_choices import ExportFormat
 
 
 def export_model(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of `mavfer train`.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run of `mavfer train`.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write, such as mran.onnx.")],
     format: Annotated[
         ExportFormat, typer.Option(help="ONNX, or a torch.export program.")
@@ -21,17 +21,19 @@ def export_model(
 ) -> None:
     """Write a run's network for other programs, checked against the run on clips of its dataset.
 
-    Example: mavfer export-model runs/mran --format onnx --out mran.onnx
+    Example: mavfer export-model runs/mran/0 --format onnx --out mran.onnx
     """
+    from ...progress import waiting
     from ..use.export import export_model as export
 
-    report = export(
-        run,
-        format="onnx" if format is ExportFormat.ONNX else "torch",
-        out=out,
-        dataset=dataset,
-        overwrite=overwrite,
-    )
+    with waiting("exporting and checking"):
+        report = export(
+            run,
+            format="onnx" if format is ExportFormat.ONNX else "torch",
+            out=out,
+            dataset=dataset,
+            overwrite=overwrite,
+        )
     clips = "any number of clips" if report.batch == "any" else "one clip"
     typer.echo(
         f"{report.path}: {clips} at once; at most {report.max_abs_diff:.1g} from the run's scores on "

@@ -6,12 +6,11 @@ from typing import Annotated
 import typer
 
 from ...progress import bar
+from .device import Device, torch_device
 
 
 def features(
-    run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run (folder) of mavfer train.", show_default=False)
-    ],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run of `mavfer train`.", show_default=False)],
     dataset: Annotated[
         Path, typer.Argument(metavar="DATASET", help="Whose frames to look at.", show_default=False)
     ],
@@ -23,16 +22,16 @@ def features(
     grid: Annotated[
         int, typer.Option(min=1, max=16, help="Maps are averaged to so many places along a side.")
     ] = 3,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Leave a GPU alone.")] = False,
+    device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = Device.AUTO,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
 ) -> None:
     """Write per-frame features of a dataset: what networks of features, such as muse, are trained on.
 
     Take a run of the same split and fold as the training that is to come: whoever the run has seen counts as
     seen by what is trained on its features.
-    """
-    import torch
 
+    Example: mavfer features runs/uran/0 clips --out features/uran
+    """
     from ..extraction import extract_features
 
     with bar("sessions") as on_progress:
@@ -43,7 +42,7 @@ def features(
             layer=layer,
             grid=grid,
             overwrite=overwrite,
-            device="cuda" if torch.cuda.is_available() and not cpu else "cpu",
+            device=torch_device(device),
             on_progress=on_progress,
         )
     for name in report.empty:

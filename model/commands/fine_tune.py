@@ -7,10 +7,11 @@ import typer
 
 from ...errors import UsageError
 from ...progress import bar
+from .device import Device
 
 
 def fine_tune(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run of mavfer train.", show_default=False)],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run of `mavfer train`.", show_default=False)],
     by: Annotated[str, typer.Option(metavar="COLUMN", help="A column of DATASET/subjects.csv, such as sex.")],
     out: Annotated[Path, typer.Option(help="The networks: a folder that does not exist yet.")],
     dataset: Annotated[
@@ -25,11 +26,16 @@ def fine_tune(
     lr: Annotated[float | None, typer.Option(min=1e-9, help="Peak; else a tenth of the run's.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Order and augmentation; else the run's.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else the run's.")] = None,
+    device: Annotated[
+        Device | None, typer.Option(help="auto takes a GPU where there is one; else as the run.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
 ) -> None:
     """Train a run on, once for each group of its training subjects, from its weights.
 
     The groups are those of subjects.csv beside the dataset: a column `subject`, and one for each attribute.
+
+    Example: mavfer fine-tune runs/dsan/0 --by sex --out runs/dsan-by-sex
     """
     from rich.console import Console
 
@@ -40,6 +46,7 @@ def fine_tune(
         raise UsageError("wanted --epochs or --steps, found both")
     asked = {
         "epochs": epochs, "steps": steps, "batch": batch, "lr": lr, "seed": seed, "threads": threads,
+        "device": None if device is None else device.value,
     }  # fmt: skip
     messages = Console(stderr=True)
     with bar("fine-tuning") as on_progress:

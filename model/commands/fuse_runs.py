@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ...progress import bar
+from .device import Device
 
 
 class By(StrEnum):
@@ -20,26 +21,40 @@ class By(StrEnum):
 def fuse_runs(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN RUN...", help="Runs of one dataset, split and fold.", show_default=False),
+        typer.Argument(metavar="RUN", help="Runs of one dataset, split and fold.", show_default=False),
     ],
     out: Annotated[Path, typer.Option(help="Where evaluation.json goes: a folder that does not exist yet.")],
     by: Annotated[
         By, typer.Option(help="Equal weights, in the ratio of validation CCC, or a ridge regression.")
     ] = By.CCC,
     batch: Annotated[int, typer.Option(min=1, help="Clips per pass.")] = 8,
+    device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = Device.AUTO,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
 ) -> None:
-    """Score the joined predictions of several runs on the test subjects; weights are validation's."""
+    """Score the joined predictions of several runs on the test subjects; weights are validation's.
+
+    Example: mavfer fuse-runs runs/uran/0 runs/muse/0 --by ccc --out runs/fused
+    """
+    from rich.console import Console
+
     from ..evaluation.fusing import fuse_runs as fuse
+    from ..evaluation.fusing import read_fusion
+    from ..evaluation.terminal import print_evaluation
 
     with bar("runs") as on_progress:
         evaluation = fuse(
-            runs, out=out, by=by.value, batch=batch, overwrite=overwrite, on_progress=on_progress
+            runs,
+            out=out,
+            by=by.value,
+            batch=batch,
+            device=device.value,
+            overwrite=overwrite,
+            on_progress=on_progress,
         )
-    subjects = len({one.subject for one in evaluation.sessions})
-    for name, found in evaluation.scores.items():
-        typer.echo(
-            f"{name}: RMSE {found['rmse']:.3f}, CC {found['cc']:.3f}, CCC {found['ccc']:.3f} "
-            f"on {subjects} {'simulated ' if evaluation.simulated else ''}subjects never trained on"
-        )
+    console = Console(highlight=False, markup=False)
+    print_evaluation(console, evaluation)
+    for name, fusion in read_fusion(out).items():
+        parts = [f"{weight:.2f} x {run}" for weight, run in zip(fusion.weights, runs, strict=True)]
+        parts += [f"{fusion.bias:.3f}"] if fusion.bias else []
+        console.print(f"{name} = {' + '.join(parts)}", soft_wrap=True)
     typer.echo(f"wrote the evaluation and the weights: {out}")

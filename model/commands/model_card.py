@@ -7,11 +7,13 @@ import typer
 
 
 def model_card(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A trained run.", show_default=False)],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run of `mavfer train`.", show_default=False)],
 ) -> None:
     """Write a run's model card again, with its scores where it has been evaluated.
 
     What it is, what and whom it learned from, how good it is, its limits: RUN/model-card.md and .html.
+
+    Example: mavfer model-card runs/mran/0
     """
     from ..card import write_card
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import UsageError
-from .predict_choices import Device, Precision
+from .device import Device, torch_device
+from .predict_choices import Precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..use.live import LiveReport, LiveScore
+    from ..use.live_report import LiveReport, LiveScore
     from ..use.predict import Prediction
 
 RECORDED = "Of a session or a video"
@@ -21,7 +22,7 @@ LIVE = "Of the cameras"
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of `mavfer train`.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run of `mavfer train`.")],
     recording: Annotated[
         Path | None, typer.Argument(metavar="SESSION|VIDEO", help="What to look at; not with --live.")
     ] = None,
@@ -49,7 +50,7 @@ def predict(
     ] = True,
     batch: Annotated[int, typer.Option(min=1, help="Clips at once.", rich_help_panel=RECORDED)] = 8,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")] = False,
-    device: Annotated[Device, typer.Option(help="Where the network computes.")] = Device.AUTO,
+    device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = Device.AUTO,
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads of the network.", show_default="torch's own choice")
     ] = None,
@@ -76,7 +77,8 @@ def predict(
 
     Of a recording: OUT/frames.csv, OUT/overlay.mp4, OUT/prediction.toml. Live: a line for each score.
 
-    Example: mavfer predict runs/mran sessions/S01-001 --calibration calibration.toml --out seen
+    Example: mavfer predict runs/mran/0 holiday.mp4 --out seen
+    Example: mavfer predict runs/mran/0 --live --rig rig.toml --calibration calibration.toml
     """
     if live:
         if recording is not None or out is not None:
@@ -102,7 +104,7 @@ def predict(
             seconds=seconds,
             fps=fps,
             precision=precision.value,
-            device=_device(device),
+            device=torch_device(device),
             csv=csv,
             overwrite=overwrite,
         )
@@ -121,7 +123,7 @@ def predict(
             clip_fps=clip_fps,
             film=film,
             batch=batch,
-            device=_device(device),
+            device=torch_device(device),
             overwrite=overwrite,
             on_stage=_stages(bars),
         )
@@ -217,7 +219,8 @@ def _live(
                 table.write(score)
 
         report = scorer.run(seconds=seconds, on_score=on_score)
-    _summarize(report, simulated=opened.record.simulated or settings.is_simulated)
+    simulated = opened.record.simulated or settings.is_simulated
+    _summarize(report, clip_fps=config.fps, simulated=simulated)
 
 
 def _print(score: "LiveScore", names: tuple[str, ...]) -> None:
@@ -231,16 +234,12 @@ def _print(score: "LiveScore", names: tuple[str, ...]) -> None:
     sys.stdout.flush()
 
 
-def _summarize(report: "LiveReport", *, simulated: bool) -> None:
+def _summarize(report: "LiveReport", *, clip_fps: float, simulated: bool) -> None:
     if sys.stdout.isatty():
         typer.echo("")
     mark = " (simulated)" if simulated else ""
     if report.n_scores == 0:
-        typer.echo(
-            f"no score: the face was seen in {report.n_faces} of {report.n_rows} rows, and never for as long "
-            f"as a clip lasts",
-            err=True,
-        )
+        typer.echo(f"no score: {report.why_no_score(clip_fps)}", err=True)
         return
     typer.echo(
         f"{report.n_scores} scores{mark}, {report.scores_per_s:.1f} per second; from exposure to score "
@@ -248,9 +247,3 @@ def _summarize(report: "LiveReport", *, simulated: bool) -> None:
         f"{report.n_faces} of {report.n_rows} rows",
         err=True,
     )
-
-
-def _device(wanted: Device) -> str:
-    import torch
-
-    return "cuda" if wanted is Device.AUTO and torch.cuda.is_available() else "cpu"

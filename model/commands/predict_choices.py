@@ -3,13 +3,6 @@
 from enum import StrEnum
 
 
-class Device(StrEnum):
-    """Where a network computes: "auto" takes a GPU where there is one."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-
-
 class Precision(StrEnum):
     """In what numbers a network computes."""
 

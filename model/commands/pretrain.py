@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ...progress import bar
+from .device import Device
 from .settings import settings_of
 
 
@@ -45,9 +46,10 @@ def pretrain(
     seed: Annotated[int, typer.Option(min=0, help="Weights, order, masks.")] = 0,
     max_minutes: Annotated[float | None, typer.Option(min=1e-9, help="End within this time.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else torch's choice.")] = None,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Leave a GPU alone.")] = False,
+    device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = Device.AUTO,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option of the network.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of the network; may be repeated."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
 ) -> None:
@@ -55,6 +57,8 @@ def pretrain(
 
     `mavfer train DATASET --model transformer --weights RUN` starts from it, with the same size, streams and
     options, and under the same split and fold: subjects seen here can never be tested on.
+
+    Example: mavfer pretrain clips --size small --out runs/masked
     """
     from ...config import COMMAND_LINE, parse
     from ..training.pretrain import pretrain as pretrain_network
@@ -75,7 +79,7 @@ def pretrain(
         "seed": seed,
         "max_minutes": max_minutes,
         "threads": threads,
-        "device": "cpu" if cpu else "auto",
+        "device": device.value,
     }
     config = parse(table, PretrainConfig, where=COMMAND_LINE)
     with bar("pre-training") as on_progress:

@@ -14,6 +14,7 @@ from ...progress import bar
 from ..families import NAMES as MODELS
 from ..tables.plan import NAMES
 from ..weight_name import absolute
+from .device import Device
 
 ALL_TABLES = ",".join(NAMES)
 
@@ -32,15 +33,8 @@ class Precision(StrEnum):
     BF16 = "bf16"
 
 
-class Device(StrEnum):
-    """Where networks run."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-
-
 def tables(
-    dataset: Annotated[Path, typer.Argument(help="A dataset (folder) of build-dataset.", show_default=False)],
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="The dataset.", show_default=False)],
     out: Annotated[Path, typer.Option(help="A folder; one that stands is gone on with.")],
     names: Annotated[
         str, typer.Option("--tables", metavar="NAME,...", help=f"Of {', '.join(NAMES)}.")
@@ -57,7 +51,9 @@ def tables(
     folds: Annotated[
         int | None, typer.Option(min=2, metavar="K", help="In place of --split: the one in K folds.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of every system and fold: seeds 0 to N - 1.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=1000, help="Runs of every system and fold: seeds 0 to N - 1.")
+    ] = 1,
     dimensions: Annotated[
         str, typer.Option(help="What is predicted, together; the paper predicts valence alone.")
     ] = "valence",
@@ -67,22 +63,24 @@ def tables(
     ] = Precision.FP32,
     weights: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODEL=FILE", help="What a model starts from; may be given again."),
+        typer.Option(metavar="MODEL=FILE", help="What a model starts from; may be repeated."),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes side by side; else one per GPU, or as cores allow.")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of each process.")] = 1,
     device: Annotated[Device, typer.Option(help="auto takes GPUs where there are some.")] = Device.AUTO,
-    budget: Annotated[
+    max_minutes: Annotated[
         float | None,
-        typer.Option(min=0, metavar="MINUTES", help="End then; called again it goes on. 0: only write."),
+        typer.Option(min=0, help="End within this time; called again it goes on. 0: only write."),
     ] = None,
 ) -> None:
     """Train and evaluate what the paper's tables and figures want; write CSV files and DIR/index.html.
 
     Runs are shared between tables. Called again with the same folder, finished runs are kept and cut ones go
     on, also after a kill.
+
+    Example: mavfer tables clips --out tables --size small --max-minutes 60
     """
     from rich.console import Console
 
@@ -118,7 +116,7 @@ def tables(
             n_workers=jobs or len(gpus) or max(1, _n_cores() // threads),
             threads=threads,
             gpus=gpus,
-            budget_minutes=budget,
+            budget_minutes=max_minutes,
             on_progress=on_progress,
             on_message=say,
         )

@@ -14,6 +14,7 @@ from ...preprocess.dataset.record import DEFAULT_SPLIT
 from ...progress import bar
 from ..families import LISTED
 from ..weight_name import absolute
+from .device import Device
 from .settings import pairs_of, settings_of
 
 if TYPE_CHECKING:
@@ -50,13 +51,6 @@ class Loss(StrEnum):
     MIX = "mix"
 
 
-class Device(StrEnum):
-    """Where it trains."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-
-
 class Log(StrEnum):
     """Where else the history goes."""
 
@@ -78,7 +72,7 @@ def _list(wanted: bool) -> None:
 
 
 def train(
-    dataset: Annotated[Path, typer.Argument(help="A dataset (folder) of build-dataset.", show_default=False)],
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="The dataset.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The run: a folder that does not exist yet.")],
     model: Annotated[str, typer.Option(metavar="NAME", help="One that --list lists.")] = "mran",
     size: Annotated[
@@ -89,7 +83,7 @@ def train(
     ] = PresetName.DEFAULT,
     option: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="An option of the network; may be given again."),
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of the network; may be repeated."),
     ] = None,
     split: Annotated[
         str, typer.Option(metavar="NAME", help="Which of the dataset's splits; see `mavfer dataset split`.")
@@ -141,7 +135,7 @@ def train(
     devices: Annotated[
         int, typer.Option(help="Processes of this machine, a GPU each; each has --batch clips.")
     ] = 1,
-    log: Annotated[list[Log] | None, typer.Option(help="Beside history.csv; may be given again.")] = None,
+    log: Annotated[list[Log] | None, typer.Option(help="Beside history.csv; may be repeated.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an interrupted training stands.")
     ] = False,
@@ -150,7 +144,11 @@ def train(
         bool, typer.Option("--list", callback=_list, is_eager=True, help="List the networks and end.")
     ] = False,
 ) -> None:
-    """Train a network on a dataset's training subjects; the best epoch on its validation subjects is kept."""
+    """Train a network on a dataset's training subjects; the best epoch on its validation subjects is kept.
+
+    Example: mavfer train clips --out runs/mran/0 --model mran --size small
+    Example: mavfer train clips --out runs/f0 --split kfold5 --fold 0 --epochs 20
+    """
     from rich.console import Console
 
     from ..training.config import TrainConfig

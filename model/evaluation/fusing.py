@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import tomlkit
+import torch
 from numpy.typing import NDArray
 
 from ...errors import DatasetError, ModelError
@@ -76,6 +77,7 @@ def fuse_runs(
     out: Path,
     by: By = "ccc",
     batch: int = 8,
+    device: Literal["auto", "cpu"] = "auto",
     overwrite: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -109,11 +111,14 @@ def fuse_runs(
         raise DatasetError(
             f"wanted validation subjects to fit the weights on, found none; fuse by mean: {path}"
         )
+    on_device = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
     validation, test = [], []
     for number, one in enumerate(opened):
         unseen_sessions(one.record, data, "test")
-        validation.append(_predictions(one, fitted_on, data, batch=batch))
-        test.append(_predictions(one, scored, data, batch=batch))
+        one.network.to(on_device)
+        validation.append(_predictions(one, fitted_on, data, batch=batch, device=on_device))
+        test.append(_predictions(one, scored, data, batch=batch, device=on_device))
+        one.network.cpu()  # the next one may want the room
         if on_progress is not None:
             on_progress(number + 1, len(opened))
     fusions = {name: _fitted(validation, name, by=by) for name in first.dimensions}
@@ -157,6 +162,12 @@ def fuse_runs(
     return replace(evaluation, run=out)
 
 
+def read_fusion(folder: Path) -> dict[str, Fusion]:
+    """Return by dimension how the predictions in `folder` were fused, weights in the order of runs."""
+    table = tomlkit.parse((folder / FUSION_NAME).read_text(encoding="utf-8")).unwrap()
+    return {name: Fusion(tuple(own), table["bias"][name]) for name, own in table["weights"].items()}
+
+
 def _require_kin(one: Run, first: Run, data: Dataset) -> None:
     """Raise ModelError where two runs do not answer the same question of the same subjects."""
     record, other = one.record, first.record
@@ -176,11 +187,12 @@ def _require_kin(one: Run, first: Run, data: Dataset) -> None:
 
 
 def _predictions(
-    run: Run, sessions: Sequence[DatasetSession], data: Dataset, *, batch: int
+    run: Run, sessions: Sequence[DatasetSession], data: Dataset, *, batch: int, device: torch.device
 ) -> tuple[SessionPrediction, ...]:
     source = source_of(run.record, sessions, data)
     clips = source.test_clips()
-    return session_predictions(source, clips, predict_clips(run.network, source, clips, batch=batch))
+    found = predict_clips(run.network, source, clips, batch=batch, device=device)
+    return session_predictions(source, clips, found)
 
 
 def _fitted(predictions: Sequence[Sequence[SessionPrediction]], name: str, *, by: By) -> Fusion:

@@ -26,7 +26,7 @@ FitOn = Literal["validation", "train", "none"]
 
 
 class Chain(StrictModel):
-    """What is done to a series: p -> (smoothed(p) + shift - pivot) * scale + pivot.
+    """What is done to a series: p -> (smoothed(p) + shift - pivot) * scale + pivot, held in [-1, 1].
 
     Attributes
     ----------
@@ -44,10 +44,9 @@ class Chain(StrictModel):
     ccc_after: float
 
     def applied(self, predicted: Float, *, fps: float) -> Float:
-        """Return a series (F,) after the chain."""
-        return (
-            smoothed(predicted, self.window_s, fps=fps) + self.shift - self.pivot
-        ) * self.scale + self.pivot
+        """Return a series (F,) after the chain; NaN stays."""
+        centered = smoothed(predicted, self.window_s, fps=fps) + self.shift - self.pivot
+        return np.clip(centered * self.scale + self.pivot, -1, 1)
 
     @property
     def words(self) -> str:
@@ -86,21 +85,24 @@ def fit_chain(sessions: Sequence[SessionPrediction], name: str) -> Chain | None:
         parts = [smoothed(one.predicted[name], window_s, fps=one.fps) for one in usable]
         return np.concatenate(parts)[known]
 
+    def scored(series: Float) -> float:
+        return ccc(np.clip(series, -1, 1), truth)
+
     window_s, best = 0.0, of_window(0)
-    before = now = ccc(best, truth)
+    before, now = ccc(best, truth), scored(best)
     for candidate_s in WINDOWS_S:
         series = of_window(candidate_s)
-        if (gained := ccc(series, truth)) > now + LEAST_GAIN:
+        if (gained := scored(series)) > now + LEAST_GAIN:
             window_s, best, now = candidate_s, series, gained
     shift = float(truth.mean() - best.mean())
-    if (gained := ccc(best + shift, truth)) > now + LEAST_GAIN:
+    if (gained := scored(best + shift)) > now + LEAST_GAIN:
         best, now = best + shift, gained
     else:
         shift = 0.0
     scale, pivot = 1.0, float(best.mean())
     if best.std() > LEAST_GAIN:
         candidate = float(truth.std() / best.std())
-        if (gained := ccc((best - pivot) * candidate + pivot, truth)) > now + LEAST_GAIN:
+        if (gained := scored((best - pivot) * candidate + pivot)) > now + LEAST_GAIN:
             scale, now = candidate, gained
     return Chain(
         window_s=window_s,

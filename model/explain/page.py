@@ -137,9 +137,9 @@ def add_deletion(page: Page, looking: Looking) -> None:
             row.append("" if order == "map" else str(better_by(deletion, kind, order)))
         rows.append(row)
     header = ["order", "deletion area", "the map has more", "insertion area", "the map has less"]
-    page.table(
-        header, rows, caption="Mean way from the untouched prediction; intervals of 95 % over subjects"
-    )
+    known = len(set(deletion.subjects)) >= MIN_SUBJECTS
+    caption = "Mean way from the untouched prediction" + ("; intervals of 95 % over subjects" if known else "")
+    page.table(header, rows, caption=caption)
     if not all(better_by(deletion, "deletion", order).value > 0 for order in DRAWN):
         page.note(
             "The map does not say what it goes by",

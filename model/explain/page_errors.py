@@ -37,6 +37,7 @@ def headline(found: Explained) -> dict[str, str]:
 def add_reliability(page: Page, found: Explained) -> None:
     """Compare what was said with what was found."""
     classes = CLASSES in found.reliability
+    n_subjects = len({session.subject for session in found.sessions})
     page.section(
         "Can it be taken at its word?",
         "Clips in bins of the probability of the class told, and the share of them told right."
@@ -48,7 +49,8 @@ def add_reliability(page: Page, found: Explained) -> None:
         lambda figure: draw_reliability(figure, found.reliability),
         alt="The truth that was found over the prediction, in bins",
         size_in=(5.2 * len(found.reliability), 3.6),
-        caption="Upright lines: 95 % over subjects. Dashed: found as said.",
+        caption=("" if n_subjects < MIN_SUBJECTS else "Upright lines: 95 % over subjects. ")
+        + "Dashed: found as said.",
     )
     rows: list[list[Cell]] = [
         [name, str(one.slope), str(one.intercept), f"{one.error:.3f}", str(int(one.count.sum()))]
@@ -57,7 +59,7 @@ def add_reliability(page: Page, found: Explained) -> None:
     page.table(
         ["", "slope", "intercept", "mean error of calibration", "clips" if classes else "frames"],
         rows,
-        caption="The line through the truth over the prediction; intervals of 95 % over subjects",
+        caption="The line through the truth over the prediction" + _about_intervals(n_subjects),
     )
 
 
@@ -127,7 +129,8 @@ def add_groups(page: Page, found: Explained) -> None:
             page.table(
                 ["group", "subjects", "frames", "RMSE", "CCC", "bias"],
                 [_group_cells(one) for one in errors],
-                caption=f"{dimension} by {attribute}; intervals of 95 % over subjects",
+                caption=f"{dimension} by {attribute}"
+                + _about_intervals(max(one.n_subjects for one in errors)),
             )
             small += [f"{attribute} {one.name}" for one in errors if one.n_subjects < MIN_SUBJECTS]
     if small:
@@ -136,6 +139,11 @@ def add_groups(page: Page, found: Explained) -> None:
             f"Fewer than {MIN_SUBJECTS} subjects, so that no interval is given and differences may be those "
             f"of single people: {', '.join(dict.fromkeys(small))}.",
         )
+
+
+def _about_intervals(n_subjects: int) -> str:
+    """Return what a caption says of intervals: nothing where subjects are too few for any."""
+    return "; intervals of 95 % over subjects" if n_subjects >= MIN_SUBJECTS else ""
 
 
 def _note_unknown_groups(page: Page) -> None:

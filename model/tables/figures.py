@@ -148,7 +148,7 @@ def _add_lengths(page: Page, one: TableResult, settings: Settings) -> None:
             draw,
             alt=f"{dimension} scores over the length of clips",
             size_in=(9, 2.8),
-            caption=f"{dimension} over the length of clips, with limits of 95 % over subjects.",
+            caption=f"{dimension.capitalize()} over the length of clips, with limits of 95 % over subjects.",
         )
 
 
@@ -164,15 +164,16 @@ def _add_series(page: Page, one: TableResult, settings: Settings) -> None:
                 axes.axhline(0, color=SOFT, linewidth=0.6)
                 axes.plot(found.time_s, found.truth[dimension], color=INK, linewidth=1.2, label="truth")
                 axes.plot(found.time_s, said, color=color, linewidth=1.4, label=label)
+                axes.set_ylim(-1.05, 1.05)
                 axes.set_ylabel(dimension)
-                axes.legend(fontsize=9, loc="upper right")
+                axes.legend(fontsize=9, ncols=2, loc="lower right", bbox_to_anchor=(1, 0.98))  # above it
             panels[-1].set_xlabel("time [s]")
 
         page.plot(
             draw,
             alt=f"{dimension} over time of {session}: truth and {', '.join(lines)}",
-            size_in=(9, 1.7 * len(lines) + 0.5),
-            caption=f"{session}: {dimension} over time, as predicted, without post-processing.",
+            size_in=(9, 1.9 * len(lines) + 0.5),
+            caption=f"{session}: {dimension}, in [-1, 1], over time; as predicted, without post-processing.",
         )
 
 

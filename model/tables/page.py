@@ -10,16 +10,10 @@ from .figures import Figures, add_figure
 from .jobs import Settings, Work
 from .plan import Row
 from .printed import Printed
-from .results import SystemResult, TableResult, Verdict
+from .results import HOLDS, INSIDE, MISSING, REVERSED, SystemResult, TableResult, Verdict
 
 Tone = Literal["good", "doubt", "bad", "none"]
-TONES: dict[str, Tone] = {"holds": "good", "inside": "doubt", "reversed": "bad", "missing": "none"}
-WORDS = {
-    "holds": "holds",
-    "inside": "not told apart",
-    "reversed": "reversed",
-    "missing": "not run yet",
-}
+TONES: dict[str, Tone] = {HOLDS: "good", INSIDE: "doubt", REVERSED: "bad", MISSING: "none"}
 STATES: dict[str, Tone] = {"finished": "good", "failed": "bad", "missing": "none"}
 DASH = "–"
 
@@ -61,7 +55,7 @@ def tables_page(
             "seeds": str(len(settings.seeds)),
         }
     )
-    page.note("How to read this", *_reading(about, settings))
+    page.note("How to read this", *_reading(about, settings, whole=about.finished == len(work.jobs)))
     for one in results:
         _add_table(page, one, settings, about)
         add_figure(page, one, figures, settings)
@@ -69,7 +63,7 @@ def tables_page(
     return page
 
 
-def _reading(about: About, settings: Settings) -> list[str]:
+def _reading(about: About, settings: Settings, *, whole: bool) -> list[str]:
     subjects = (
         "only the test subjects of the split count"
         if settings.folds == (None,)
@@ -80,8 +74,13 @@ def _reading(about: About, settings: Settings) -> list[str]:
         f"seeds the mean counts. In brackets stand {ABOUT_LIMITS} (bootstrap).",
         "The printed numbers come from other data, named in each table: orders may be compared, sizes not.",
         "An order holds where the difference of the CCC is in its favour and 0 lies outside its limits of "
-        "95 % over subjects. p is of a permutation by subject, also corrected for the table's orders (Holm).",
+        "95 % over subjects. p is of a permutation by subject, corrected for the table's orders (Holm); the "
+        "CSV file has it uncorrected too.",
     ]
+    if not whole:
+        lines.append(
+            "Rows that lack runs are scored on fewer subjects than others: what they say so far may change."
+        )
     if settings.size == "small":
         lines.append(
             "The networks are of the small size: fewer channels, smaller frames and fewer steps than the "
@@ -96,35 +95,53 @@ def _add_table(page: Page, one: TableResult, settings: Settings, about: About) -
     table = one.table
     page.section(table.title, table.note)
     for dimension in settings.dimensions:
-        with_printed = dimension == "valence" and any(row.printed for row in table.rows)
-        header = ["", "RMSE", "CC", "CCC", "CCC, post-processed"]
-        header += ["printed RMSE", "printed CC", "printed CCC"] if with_printed else []
-        header += ["runs"]
-        rows = [_cells(row, one, dimension, with_printed=with_printed) for row in table.rows]
-        caption = f"{table.title}, {dimension}. Ours: {about.data}."
-        caption += f" Printed: {table.source}." if with_printed else ""
-        page.table(header, rows, caption=caption, best=_best(one, dimension))
+        name, best = dimension.capitalize(), _best(one, dimension)
+        beside = dimension == "valence" and any(row.printed for row in table.rows)
+        if beside:
+            header = ["", "RMSE", "printed RMSE", "CC", "printed CC", "CCC", "printed CCC", "seeds x folds"]
+            page.table(
+                header,
+                [_beside_printed(row, one, dimension) for row in table.rows],
+                caption=f"{name}, ours beside the paper's. Ours: {about.data}. Printed: {table.source}.",
+                best=[(i, header.index("CCC")) for i in best],
+            )
+        header = ["", "RMSE", "CC", "CCC", "CCC, post-processed", "seeds x folds"]
+        rows = [_cells(row, one, dimension) for row in table.rows if row.constant or row.system is not None]
+        if beside:  # stands there already
+            header, rows = header[:-1], [row[:-1] for row in rows]
+        page.table(
+            header,
+            rows,
+            caption=f"{name}, ours, with limits of 95 % over subjects: {about.data}.",
+            best=[(i, header.index("CCC")) for i in best if len(rows) == len(table.rows)],
+        )
         verdicts = [verdict for verdict in one.verdicts if verdict.dimension == dimension]
         if verdicts:
-            _add_orders(page, verdicts, caption=f"Orders of {dimension} CCC, {table.title}")
+            _add_orders(page, verdicts, caption=f"Orders of {dimension} CCC: {about.data}.")
     lacking = {row.label: found.why_not for row in table.rows if (found := one.of(row)) and found.why_not}
     if lacking:
         page.note("What is missing", *(f"{label}: {why}." for label, why in lacking.items()))
 
 
-def _cells(row: Row, one: TableResult, dimension: str, *, with_printed: bool) -> list[Cell]:
+def _beside_printed(row: Row, one: TableResult, dimension: str) -> list[Cell]:
+    own = one.of(row)
+    scores = one.constant.get(dimension, {}) if row.constant else {}
+    if own is not None and own.pooled is not None:
+        scores = own.pooled.scores[dimension]
+    cells: list[Cell] = [row.label]
+    for measure in ("rmse", "cc", "ccc"):
+        cells += [_number(scores.get(measure)), _printed(row.printed, measure)]
+    return [*cells, DASH if row.constant else _runs(own)]
+
+
+def _cells(row: Row, one: TableResult, dimension: str) -> list[Cell]:
     own = one.of(row)
     if row.constant:
         scores = one.constant.get(dimension, {})
-        cells = [_number(scores.get(measure)) for measure in ("rmse", "cc", "ccc")]
-        return [row.label, *cells, DASH, *([DASH] * 3 if with_printed else []), DASH]
-    cells: list[Cell] = [row.label]
-    cells += [_ours(own, dimension, measure) for measure in ("rmse", "cc", "ccc")]
+        return [row.label, *(_number(scores.get(measure)) for measure in ("rmse", "cc", "ccc")), DASH, DASH]
     after = {} if own is None or own.pooled is None else own.pooled.processed.get(dimension, {})
-    cells.append(_number(after.get("ccc")))
-    if with_printed:
-        cells += [_printed(row.printed, measure) for measure in ("rmse", "cc", "ccc")]
-    return [*cells, _runs(own)]
+    ours = [_ours(own, dimension, measure) for measure in ("rmse", "cc", "ccc")]
+    return [row.label, *ours, _number(after.get("ccc")), _runs(own)]
 
 
 def _ours(own: SystemResult | None, dimension: str, measure: str) -> str:
@@ -150,17 +167,31 @@ def _runs(own: SystemResult | None) -> str:
 
 
 def _number(value: float | None) -> str:
-    return DASH if value is None else f"{value:.3f}"
+    return DASH if value is None else f"{round(value, 3) + 0.0:.3f}"  # + 0.0: no minus before zero
 
 
-def _best(one: TableResult, dimension: str) -> list[tuple[int, int]]:
-    """Return the cell with the highest CCC of ours."""
+def _signed(value: float) -> str:
+    """Return three digits after the point, or as many as tell on which side of 0 the value lies."""
+    return f"{value:+.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:+.1g}"
+
+
+def _badge(verdict: Verdict) -> Badge:
+    """Return a verdict's word and tone; what only some of the runs say is no verdict yet."""
+    if verdict.word == MISSING or verdict.whole:
+        return Badge(verdict.word, TONES[verdict.word])
+    return Badge(f"{verdict.word} so far", "none")
+
+
+def _best(one: TableResult, dimension: str) -> list[int]:
+    """Return the row of our highest CCC; none before all rows are scored on the same subjects."""
+    if any(own is not None and not own.whole for own in map(one.of, one.table.rows)):
+        return []
     scored = {
         i: found.pooled.scores[dimension]["ccc"]
         for i, row in enumerate(one.table.rows)
         if (found := one.of(row)) is not None and found.pooled is not None
     }
-    return [(max(scored, key=lambda i: scored[i]), 3)] if scored else []
+    return [max(scored, key=lambda i: scored[i])] if scored else []
 
 
 def _add_orders(page: Page, verdicts: Sequence[Verdict], *, caption: str) -> None:
@@ -169,20 +200,21 @@ def _add_orders(page: Page, verdicts: Sequence[Verdict], *, caption: str) -> Non
         pair = one.paired
         limits = (
             DASH if pair is None or pair.low is None or pair.high is None
-            else f"[{pair.low:+.3f}, {pair.high:+.3f}]"
+            else f"[{_signed(pair.low)}, {_signed(pair.high)}]"
         )  # fmt: skip
         cells: list[Cell] = [
             f"{one.order.better} > {one.order.worse}",
+            _badge(one),
             DASH if pair is None else f"{pair.a:.3f} vs. {pair.b:.3f}",
-            DASH if pair is None else f"{pair.difference:+.3f}",
+            DASH if pair is None else _signed(pair.difference),
             limits,
-            DASH if pair is None or pair.p_value is None else f"{pair.p_value:.4f}",
             DASH if one.p_holm is None else f"{one.p_holm:.4f}",
             DASH if pair is None else f"{one.seeds} x {one.folds}",
-            Badge(WORDS[one.word], TONES[one.word]),
         ]
         rows.append(cells)
-    header = ["", "CCC", "difference", "limits of 95 %", "p", "p (Holm)", "seeds x folds", "verdict"]
+    header = ["", "verdict", "CCC", "difference", "limits of 95 %", "p (Holm)", "seeds x folds"]
+    if all(one.whole for one in verdicts):  # of all seeds and folds
+        header, rows = header[:-1], [row[:-1] for row in rows]
     page.table(header, rows, caption=caption)
 
 

@@ -1,7 +1,7 @@
 """What the finished runs come to: a result per row, and a verdict per claimed order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...errors import MavferError
 from ..checkpoint import RunRecord, read_run_record
@@ -15,6 +15,8 @@ from .plan import Order, Row, System, Table
 At = tuple[int, int | None]
 """Seed and fold."""
 MEASURE = "ccc"
+HOLDS, INSIDE, REVERSED, MISSING = "holds", "not told apart", "reversed", "not run yet"
+"""What the runs may say to a claimed order."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Verdict:
     Attributes
     ----------
     paired : the better row against the worse one, on the folds and seeds that both have; None without any
-    seeds, folds : how many of them
+    seeds, folds : how many of them;  whole : whether those are all that are wanted
     p_holm : the p-value corrected for the orders of the table
     """
 
@@ -56,15 +58,16 @@ class Verdict:
     seeds: int = 0
     folds: int = 0
     p_holm: float | None = None
+    whole: bool = False
 
     @property
     def word(self) -> str:
-        """ "holds", "inside" (the difference may be chance of subjects), "reversed", or "missing"."""
+        """One of HOLDS, INSIDE (the difference may be chance of subjects), REVERSED, MISSING."""
         if self.paired is None:
-            return "missing"
+            return MISSING
         if not self.paired.outside:
-            return "inside"
-        return "holds" if self.paired.difference > 0 else "reversed"
+            return INSIDE
+        return HOLDS if self.paired.difference > 0 else REVERSED
 
 
 @dataclass(frozen=True)
@@ -168,10 +171,7 @@ def _verdicts(
         known = [i for i, one in enumerate(verdicts) if one.paired is not None]
         p_values = {i: p for i in known if (p := _p_value(verdicts[i])) is not None}
         holm = dict(zip(p_values, adjusted(list(p_values.values())), strict=True)) if p_values else {}
-        found += [
-            Verdict(one.order, dimension, one.paired, one.seeds, one.folds, holm.get(i))
-            for i, one in enumerate(verdicts)
-        ]
+        found += [replace(one, p_holm=holm.get(i)) for i, one in enumerate(verdicts)]
     return tuple(found)
 
 
@@ -195,5 +195,6 @@ def _verdict(
     for one in compare({order.better: better, order.worse: worse}):
         if one.output == dimension and one.measure == MEASURE:
             n_seeds = len({seed for seed, _ in own})
-            return Verdict(order, dimension, one.paired, n_seeds, len(own) // n_seeds)
+            whole = len(own) == len(settings.seeds) * len(settings.folds)
+            return Verdict(order, dimension, one.paired, n_seeds, len(own) // n_seeds, whole=whole)
     return Verdict(order, dimension)

@@ -20,7 +20,7 @@ from typing import Any
 from ...errors import MavferError, ModelError
 from ..checkpoint import RUN_NAME
 from ..training.config import TrainConfig
-from ..training.saving import EVERY_S
+from ..training.saving import EVERY_S, unfinished
 from ..training.state import STATE_NAME
 
 FASTEST_S = 0.5
@@ -79,7 +79,7 @@ def train_and_evaluate(job: dict[str, Any], answer: Answer) -> dict[str, Any]:
     answer : told {"progress": share between 0 and 1} and {"message": line}
     """
     from ..evaluation.evaluate import evaluate
-    from ..training.train import train, unfinished
+    from ..training.train import train
 
     config = TrainConfig.model_validate(job["config"])
     out, started_s = Path(job["out"]), time.monotonic()

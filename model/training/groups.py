@@ -19,6 +19,7 @@ import tomlkit
 from ...errors import DatasetError, ModelError
 from ...output import new_folder, require_folder_free
 from ...preprocess.dataset.clips import Dataset, open_dataset, sha256_of_file
+from ..card import write_card
 from ..checkpoint import (
     HISTORY_NAME,
     RUN_NAME,
@@ -108,7 +109,7 @@ def fine_tune(
         for group, name in zip(groups, _folder_names(groups), strict=True):
             if group in large:
                 subjects = (*group.subjects, *group.validation_subjects)
-                say(f"{by} {group.value}: trained on with {len(group.subjects)} subjects")
+                say(f"{by} {group.value}: trained on with {', '.join(group.subjects)}")
                 report = train(
                     path,
                     config=config.model_copy(update={"subjects": subjects}),
@@ -220,6 +221,7 @@ def _copy_run(run: Path, to: Path, *, final: Path, record: RunRecord, dataset: P
     moved = record.model_copy(update={"dataset": path_from(final, dataset)})
     table = moved.model_dump(mode="json", exclude_none=True)
     (to / RUN_NAME).write_text(tomlkit.dumps(table), encoding="utf-8")
+    write_card(to)
 
 
 def _counted(

@@ -65,8 +65,11 @@ def require_installed(loggers: Sequence[Logger]) -> None:
     """Raise ModelError where a logger's package is missing."""
     for name in loggers:
         if find_spec(PACKAGES[name]) is None:
-            extra = "pip install 'mavfer[logs]'" if name == "tensorboard" else f"pip install {PACKAGES[name]}"
-            raise ModelError(f"wanted the package {PACKAGES[name]!r} for --log {name}, found none; {extra}")
+            install = "'mavfer[logs]'" if name == "tensorboard" else PACKAGES[name]
+            raise ModelError(
+                f"wanted the package {PACKAGES[name]!r} for --log {name}, found none; "
+                f"run `pip install {install}`"
+            )
 
 
 def _tensorboard(folder: Path, stack: ExitStack, from_step: int) -> Write:

@@ -53,12 +53,20 @@ def out_of_memory(
     if fits == 0:
         say = "a single clip does not fit either; take --size small, or fewer --modalities or frames"
     else:
-        times = -(-sharing.batch * sharing.accumulate // fits)
+        batch, times = evenly_shared(sharing.batch * sharing.accumulate, fits)
         verb = "fits" if fits == 1 else "fit"
-        say = f"{fits} {verb}: pass --batch {fits} --accumulate {times} for the same step"
+        same = batch * times == sharing.batch * sharing.accumulate
+        step = "the same step" if same else f"a step of {batch * times}"
+        say = f"{fits} {verb}: pass --batch {batch} --accumulate {times} for {step}"
     return ModelError(
         f"wanted a step of {sharing.batch} clips, found {where} too small for it; {say}: device {device}"
     )
+
+
+def evenly_shared(n_clips: int, most: int) -> tuple[int, int]:
+    """Return the fewest batches of at most `most` clips that hold `n_clips`: (clips of each, batches)."""
+    n_batches = -(-n_clips // most)
+    return -(-n_clips // n_batches), n_batches
 
 
 def _largest_half(

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ...errors import DatasetError, ModelError
 from ...output import new_folder, require_folder_free
 from ...preprocess.dataset.clips import Dataset, DatasetSession, open_dataset
+from ..card import write_card
 from ..checkpoint import PRETRAINED, RUN_NAME, RunRecord, path_from, sha256_of_dataset, write_run
 from ..data.inputs import InputOptions
 from ..data.source import ClipIndex, ClipSource
@@ -114,6 +115,7 @@ def pretrain(
             created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         write_run(folder, record=record, state=encoder.state_dict(), history=fitted.history)
+        write_card(folder)
     return PretrainReport(out, record, fitted.history)
 
 

@@ -1,6 +1,9 @@
-"""When a training's state is written, and where it is taken up from."""
+"""Where a training's state stands until it is done, when it is written, and how it is taken up."""
 
+import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,12 +12,48 @@ import lightning_fabric
 import torch
 from torch import Tensor
 
+from ...errors import DatasetError, ModelError, OutputError
 from ..network import Network
+from .settings import own_rank
 from .state import STATE_NAME, Position, TrainingState, read_state, write_state
 
 EVERY_S = 30.0
 COST_SHARE = 0.05
 """Of the time of a training that may go into writing its state."""
+
+
+def unfinished(out: Path) -> Path:
+    """Return where the training that is to become `out` keeps its state until it is done."""
+    return out.with_name(f"{out.name}.unfinished")
+
+
+@contextmanager
+def working_folder(out: Path, *, overwrite: bool, resume: bool) -> Iterator[Path]:
+    """Yield the folder of the unfinished training; it goes when the training is done or has failed.
+
+    It stays where the training was interrupted and left a state.
+    """
+    work = unfinished(out)
+    speaks = own_rank() == 0
+    if speaks:
+        if (work / STATE_NAME).is_file() and not resume:
+            if not overwrite:
+                raise OutputError(
+                    "an unfinished training stands there; pass --resume to go on with it, "
+                    f"or --overwrite to begin again: {work}"
+                )
+            shutil.rmtree(work)
+        work.mkdir(parents=True, exist_ok=True)
+    keep = True
+    try:
+        yield work
+        keep = False
+    except (ModelError, DatasetError):  # it would end here again
+        keep = False
+        raise
+    finally:
+        if speaks and not (keep and (work / STATE_NAME).is_file()):
+            shutil.rmtree(work, ignore_errors=True)
 
 
 @dataclass(slots=True)

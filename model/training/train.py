@@ -4,8 +4,7 @@ The loop is in loop.py. Test subjects are never read here.
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,7 +14,7 @@ from typing import Any
 import lightning_fabric
 import numpy as np
 
-from ...errors import DatasetError, ModelError, OutputError
+from ...errors import DatasetError
 from ...output import new_folder, require_folder_free
 from ...preprocess.dataset.clips import Dataset, open_dataset
 from ..card import write_card
@@ -36,10 +35,9 @@ from .config import TrainConfig
 from .logs import TENSORBOARD_NAME, open_logs, require_installed
 from .loop import Fitted, Watching, fit
 from .recipe import Recipe, new_network, recipe_of
-from .saving import EVERY_S, Saving
-from .settings import new_fabric, own_rank, torch_settings
+from .saving import EVERY_S, Saving, unfinished, working_folder
+from .settings import new_fabric, torch_settings
 from .starting import Start, start_from
-from .state import STATE_NAME
 from .validation import can_validate
 
 MAY_CHANGE = ("max_minutes", "logs")
@@ -112,7 +110,7 @@ def train(
         asked = _asked(config, data, start, fabric)
         saving = Saving(unfinished(out), asked, every_s=state_every_s, resume=resume)
         saving.read()  # what does not fit is refused before anything is touched
-        with _working_folder(out, overwrite=overwrite, resume=resume) as work:
+        with working_folder(out, overwrite=overwrite, resume=resume) as work:
             fitted = _fit(
                 network, training, validation, config=config, recipe=recipe, fabric=fabric, saving=saving,
                 on_progress=on_progress, say=say,
@@ -130,11 +128,6 @@ def train(
                 write_card(out)
             fabric.barrier()
     return TrainReport(out, record, fitted.history)
-
-
-def unfinished(out: Path) -> Path:
-    """Return where the training that is to become `out` keeps its state until it is done."""
-    return out.with_name(f"{out.name}.unfinished")
 
 
 def _fit(
@@ -169,35 +162,6 @@ def _fit(
             saving=saving,
             watching=watching,
         )
-
-
-@contextmanager
-def _working_folder(out: Path, *, overwrite: bool, resume: bool) -> Iterator[Path]:
-    """Yield the folder of the unfinished training; it goes when the training is done or has failed.
-
-    It stays where the training was interrupted and left a state.
-    """
-    work = unfinished(out)
-    speaks = own_rank() == 0
-    if speaks:
-        if (work / STATE_NAME).is_file() and not resume:
-            if not overwrite:
-                raise OutputError(
-                    "an unfinished training stands there; pass --resume to go on with it, "
-                    f"or --overwrite to begin again: {work}"
-                )
-            shutil.rmtree(work)
-        work.mkdir(parents=True, exist_ok=True)
-    keep = True
-    try:
-        yield work
-        keep = False
-    except (ModelError, DatasetError):  # it would end here again
-        keep = False
-        raise
-    finally:
-        if speaks and not (keep and (work / STATE_NAME).is_file()):
-            shutil.rmtree(work, ignore_errors=True)
 
 
 def _asked(

@@ -31,6 +31,7 @@ MOST_HEIGHT_PX = 720  # of the picture; larger ones are averaged down
 STRIP_SHARE = 0.28  # of the picture's height, for the curves
 WINDOW_S = 12.0  # of the curves; now is at the right
 INK: Color = (235, 235, 235)
+SOFT: Color = (150, 150, 150)
 FAINT: Color = (90, 90, 90)
 GROUND: Color = (24, 24, 24)
 BOX: Color = (120, 220, 120)
@@ -130,9 +131,9 @@ def _stream(container, picture: NDArray[np.uint8], time_s: NDArray[np.float64]) 
 
 
 def _curves(width: int, height: int, *, t_s: float, scores: RowScores) -> NDArray[np.uint8]:
-    """Return the strip (height, width, 3): each score over time, and its present value."""
+    """Return the strip (height, width, 3): each score over time, its scale, and its present value."""
     strip = np.full((height, width, 3), GROUND, np.uint8)
-    left, right = 10, width - 190
+    left, right = 44, width - 190
     low, high = (-1.0, 1.0) if _is_signed(scores.names) else (0.0, 1.0)
 
     def y_of(value: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,7 +141,9 @@ def _curves(width: int, height: int, *, t_s: float, scores: RowScores) -> NDArra
 
     for level in (low, (low + high) / 2, high):
         y = round(float(y_of(np.array(level))))
+        words = f"{level:+g}" if low < 0 and level else f"{level:g}"
         cv2.line(strip, (left, y), (right, y), FAINT, 1)
+        _write(strip, words, (8, min(max(y + 5, 14), height - 4)), SOFT)
     seen = (scores.time_s > t_s - WINDOW_S) & (scores.time_s <= t_s + 1e-6)
     now = np.array([np.interp(t_s, scores.time_s, column) for column in scores.scores.T])
     line_px = max(18, min(30, (height - 8) // max(1, len(scores.names))))
@@ -153,6 +156,8 @@ def _curves(width: int, height: int, *, t_s: float, scores: RowScores) -> NDArra
         cv2.polylines(strip, [points.reshape(-1, 1, 2)], False, ink, 2, cv2.LINE_AA)
         words = f"{name} {now[k]:+.2f}" if low < 0 else f"{name} {now[k]:.2f}"
         _write(strip, words, (right + 12, 20 + k * line_px), ink)
+    if 20 + len(scores.names) * line_px < height:  # room below the names
+        _write(strip, f"last {WINDOW_S:g} s", (right + 12, height - 8), SOFT)
     return strip
 
 

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -25,65 +24,10 @@ from ...preprocess.rows.cut import RowCutter
 from ..checkpoint import Run
 from .feed import Feed, LiveMoment
 from .live_clip import LiveClip
-from .references import SETTLED_S
+from .live_report import LiveReport, LiveScore
 from .scores import names_of_outputs
 
 POLL_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class LiveScore:
-    """One score.
-
-    Attributes
-    ----------
-    t_s : of the clip's last frame, seconds since the first row
-    values : one per dimension, or the probabilities of the classes
-    latency_ms : from the exposure of the clip's last frame to the score
-    reference_s : seconds that the session's references rest on; see `references.SETTLED_S`
-    """
-
-    t_s: float
-    values: tuple[float, ...]
-    latency_ms: float
-    reference_s: float
-
-    @property
-    def settled(self) -> bool:
-        """Whether the references rest on enough."""
-        return self.reference_s >= SETTLED_S
-
-
-@dataclass(slots=True)
-class LiveReport:
-    """How a live session went.
-
-    Attributes
-    ----------
-    n_rows, n_faces : rows made, and those in which the network's first stream shows the face
-    latencies_ms, network_ms : of each score, from exposure, and of the network alone
-    first_score_s, last_score_s : of the first and the last score, seconds since the first row
-    """
-
-    names: tuple[str, ...]
-    n_rows: int = 0
-    n_faces: int = 0
-    n_scores: int = 0
-    first_score_s: float | None = None
-    last_score_s: float | None = None
-    latencies_ms: list[float] = field(default_factory=list)
-    network_ms: list[float] = field(default_factory=list)
-
-    @property
-    def scores_per_s(self) -> float:
-        """Scores per second, from the first to the last."""
-        if self.n_scores < 2 or self.first_score_s is None or self.last_score_s is None:
-            return 0.0
-        return (self.n_scores - 1) / max(1e-9, self.last_score_s - self.first_score_s)
-
-    def latency_ms(self, percentile: float) -> float:
-        """Return a percentile of the latencies, NaN without any."""
-        return float(np.percentile(self.latencies_ms, percentile)) if self.latencies_ms else float("nan")
 
 
 def wanted_streams(run: Run) -> tuple[Stream, ...]:
@@ -288,7 +232,7 @@ class LiveScorer:
         row = self._cutter.row(pictures, time_s=t_s)
         with self._changed:
             shown = self._clip.add(row)
-            self.report.n_rows += 1
+            self.report.n_rows, self.report.last_row_s = self.report.n_rows + 1, t_s
             self.report.n_faces += shown
             if shown:
                 self._newest = (moment.exposed_ns, t_s)

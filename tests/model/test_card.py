@@ -61,10 +61,10 @@ def test_a_card_says_simulated_only_of_runs_that_are() -> None:
     assert "simulated" not in text.lower()
 
 
-def test_a_card_names_who_was_seen_without_labels_and_which_weights_it_began_with() -> None:
+def test_a_card_names_who_was_seen_before_and_which_weights_it_began_with() -> None:
     record = record_of(pretrained_subjects=("P1", "P2"), started_from="vgg_face.pt (sha256 00ff)")
     text = as_markdown("Card", card_sections(record, None))
-    assert "seen without labels: 2 subjects (P1, P2)" in text
+    assert "seen before, by its weights or features: 2 subjects (P1, P2)" in text
     assert "started from: vgg_face.pt" in text
 
 
@@ -102,6 +102,8 @@ def test_a_card_of_a_run_that_is_only_pre_trained_promises_no_scores() -> None:
     assert "mavfer train DATASET --weights RUN" in text
     assert "mavfer evaluate" not in text
     assert "mavfer predict" not in text
+    assert "predicts what raters said" not in text
+    assert "validation, mean CCC" not in text
 
 
 def test_brackets_are_explained_where_there_are_some(cnn: Path) -> None:
@@ -114,4 +116,4 @@ def test_brackets_are_explained_where_there_are_some(cnn: Path) -> None:
 def test_a_card_with_scores_of_validation_subjects_says_that_they_chose_the_epoch(cnn: Path) -> None:
     evaluate(cnn, split="validation", postprocess_on="none")
     text = (cnn / "model-card.md").read_text(encoding="utf-8")
-    assert "1 simulated validation subjects by whom its epoch was chosen" in text
+    assert "1 simulated validation subject by whom its epoch was chosen" in text

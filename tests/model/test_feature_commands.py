@@ -36,12 +36,14 @@ def test_pretrained_features_train_a_network_that_remembers_whom_they_have_seen(
     path = make_dataset(tmp_path / "d", splits=splits, n_frames=24)
     sets = [word for one in TINY for word in ("--set", one)]
     words = ["pretrain", path, "--out", tmp_path / "pre", "--size", "small", "--n-frames", 4, "--steps", 2]
-    done = CliRunner().invoke(app, [*map(str, words), *sets, "--threads", "1", "--cpu"])
+    done = CliRunner().invoke(app, [*map(str, words), *sets, "--threads", "1", "--device", "cpu"])
     assert done.exit_code == 0, done.output
     assert "2 steps on 2 simulated subjects" in done.stdout
+    card = (tmp_path / "pre" / "model-card.md").read_text(encoding="utf-8")
+    assert "it is pre-trained without labels" in card
     with pytest.raises(ModelError, match="only pre-trained"):
         evaluate(tmp_path / "pre")
-    words = ["features", tmp_path / "pre", path, "--out", tmp_path / "f", "--cpu"]
+    words = ["features", tmp_path / "pre", path, "--out", tmp_path / "f", "--device", "cpu"]
     done = CliRunner().invoke(app, list(map(str, words)))
     assert done.exit_code == 0, done.output
     assert "48 values for each of 96 simulated frames of 4 sessions" in done.stdout
@@ -52,9 +54,12 @@ def test_pretrained_features_train_a_network_that_remembers_whom_they_have_seen(
     record = train(path, config=config, out=tmp_path / "run").record
     assert record.pretrained_subjects == ("S01", "S02")
     words = ["fuse-runs", tmp_path / "run", tmp_path / "run", "--out", tmp_path / "fused", "--by", "mean"]
+    words += ["--device", "cpu"]
     done = CliRunner().invoke(app, list(map(str, words)))
     assert done.exit_code == 0, done.output
-    assert "on 1 simulated subjects never trained on" in done.stdout
+    assert "24 simulated frames of 1 subject never trained on" in done.stdout
+    assert "valence = 0.50 x " in done.stdout
+    assert "constant" in done.stdout
 
 
 def test_settings_read_as_toml_and_else_as_text() -> None:

@@ -6,7 +6,7 @@ import pytest
 import tomlkit
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
+from mavfer.command_line import command_line
 from mavfer.errors import DatasetError, ModelError
 from mavfer.model.data.features import FeatureRecord, write_features
 from mavfer.model.evaluation.evaluation_file import read_evaluation
@@ -155,9 +155,9 @@ def test_fused_predictions_are_no_run_and_say_so_in_one_line(
         ["export-model", "FUSED", "--out", str(tmp_path / "net.onnx")],
     ):
         named = [str(tmp_path / "runs" / "fused") if word == "FUSED" else word for word in words]
-        done = CliRunner().invoke(command_line(words[0]), named)
+        done = CliRunner().invoke(command_line(), named)
         assert isinstance(done.exception, ModelError), words
         assert "found fused predictions, which have none" in str(done.exception)
         assert "\n" not in str(done.exception)
-    whole = CliRunner().invoke(command_line("evaluate"), ["evaluate", str(tmp_path / "runs")])
+    whole = CliRunner().invoke(command_line(), ["evaluate", str(tmp_path / "runs")])
     assert whole.exit_code == 0, whole.output  # of the folder, what has a network

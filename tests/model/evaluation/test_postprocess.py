@@ -67,6 +67,16 @@ def test_no_step_ever_lowers_the_ccc_it_was_fitted_on(draw_session: Draw) -> Non
         assert chain.ccc_after >= chain.ccc_before
 
 
+def test_what_hardly_moves_is_not_blown_up_beyond_where_labels_lie(draw_session: Draw) -> None:
+    one = changed(draw_session("S1", np.random.default_rng(0), n_frames=120), lambda truth: 1e-3 * truth)
+    chain = fit_chain([one], "valence")
+    assert chain is not None
+    assert chain.scale > 500
+    far = chain.applied(np.array([-0.1, 0.0, np.nan, 0.1]), fps=4.0)
+    np.testing.assert_allclose(far[[0, 3]], (-1, 1))
+    assert np.isnan(far[2])
+
+
 def test_a_window_is_the_nearest_odd_number_of_frames() -> None:
     assert [frames_of(w, fps=4) for w in (0, 0.25, 0.4, 0.6, 2, 20)] == [1, 1, 1, 3, 9, 81]
     series = np.array([0.0, 5.0, 0.0, 0.0])

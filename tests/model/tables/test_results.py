@@ -69,6 +69,7 @@ def test_the_results_of_finished_runs_and_what_is_missing(work: Work):
     (verdict,) = found.verdicts
     assert (verdict.seeds, verdict.folds) == (1, 2)  # on what both have
     assert verdict.paired is not None
+    assert not verdict.whole
     assert verdict.paired.a == pytest.approx(two.pooled.scores["valence"]["ccc"])
     assert verdict.paired.b != pytest.approx(one.pooled.scores["valence"]["ccc"])
 
@@ -93,6 +94,9 @@ def test_the_results_of_finished_runs_and_what_is_missing(work: Work):
         "nowhere",
     ):
         assert wanted in page
+    assert " so far</" in page  # the verdict of two folds is none yet
+    assert '"CCC"><strong>' not in page  # rows of other subjects have no best one
+    assert "-0.000" not in page
 
     (work.jobs[0].folder / EVALUATION_NAME).write_text("{}", encoding="utf-8")
     (found,) = table_results([TABLE], work, settings, failed={})

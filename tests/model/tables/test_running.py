@@ -13,8 +13,8 @@ from mavfer.model.checkpoint import WEIGHTS_NAME
 from mavfer.model.tables.jobs import Job
 from mavfer.model.tables.running import Crew, Outcome, run_jobs
 from mavfer.model.tables.worker import train_and_evaluate
+from mavfer.model.training.saving import unfinished
 from mavfer.model.training.state import STATE_NAME
-from mavfer.model.training.train import unfinished
 
 MakeJob = Callable[..., Job]
 DRIVER = """

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
 from mavfer.capture.locking import lock
+from mavfer.command_line import command_line
 from mavfer.errors import OutputError, UsageError
 from mavfer.model.tables.jobs import Settings
 from mavfer.model.tables.tables import MARKER, make_tables
@@ -21,7 +21,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_tables_of_a_dataset_are_trained_once_written_and_found_again(folds_dataset: Path, tmp_path: Path):
     out = tmp_path / "tables"
     words = ["tables", str(folds_dataset), "--out", str(out), "--split", "default", *SMALL]
-    first = CliRunner().invoke(command_line("tables"), words)
+    first = CliRunner().invoke(command_line(), words)
     assert first.exit_code == 0, first.output
     assert "all runs are finished" in first.stdout
 
@@ -47,7 +47,7 @@ def test_tables_of_a_dataset_are_trained_once_written_and_found_again(folds_data
     left = out / "runs" / f"{runs[0]['run']}.unfinished"
     left.mkdir()
     written = {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("model.pt")}
-    again = CliRunner().invoke(command_line("tables"), words)
+    again = CliRunner().invoke(command_line(), words)
     assert again.exit_code == 0, again.output
     assert "4 runs, 4 of them finished before" in again.stderr
     assert {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("model.pt")} == written
@@ -55,8 +55,17 @@ def test_tables_of_a_dataset_are_trained_once_written_and_found_again(folds_data
 
 
 def test_without_time_the_page_is_written_and_says_what_is_missing(folds_dataset: Path, tmp_path: Path):
-    words = ["tables", str(folds_dataset), "--out", str(tmp_path / "t"), "--budget", "0", "--size", "small"]
-    result = CliRunner().invoke(command_line("tables"), words)
+    words = [
+        "tables",
+        str(folds_dataset),
+        "--out",
+        str(tmp_path / "t"),
+        "--max-minutes",
+        "0",
+        "--size",
+        "small",
+    ]
+    result = CliRunner().invoke(command_line(), words)
     assert result.exit_code == 0, result.output
     assert "78 of 78 runs are missing; call it again to go on" in result.stdout  # 26 systems, 3 folds
     assert "3 of 3 runs are missing" in (tmp_path / "t" / "index.html").read_text(encoding="utf-8")
@@ -87,7 +96,7 @@ def test_two_do_not_work_in_one_folder(folds_dataset: Path, tmp_path: Path):
 )
 def test_misuse_is_one_line(folds_dataset: Path, tmp_path: Path, words: list[str], complaint: str):
     asked = ["tables", str(folds_dataset), "--out", str(tmp_path / "t"), *words]
-    result = CliRunner().invoke(command_line("tables"), asked)
+    result = CliRunner().invoke(command_line(), asked)
     assert isinstance(result.exception, UsageError)
     assert complaint in str(result.exception)
     assert not (tmp_path / "t").exists()

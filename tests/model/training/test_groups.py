@@ -8,7 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
+from mavfer.command_line import command_line
 from mavfer.errors import DatasetError, MavferError, ModelError
 from mavfer.model.checkpoint import open_run, read_run_record
 from mavfer.model.training.config import TrainConfig
@@ -68,6 +68,8 @@ def test_each_large_group_has_its_own_weights_and_a_small_one_those_of_stage_one
     assert not groups["Non binary/other"].fine_tuned
     first, female, male = (_weights(tuned / name) for name in (STAGE_ONE, "female", "male"))
     assert torch.equal(first, _weights(tuned.parent / "run"))
+    for name in (STAGE_ONE, "female", "male"):
+        assert "It was not evaluated" in (tuned / name / "model-card.md").read_text(encoding="utf-8")
     for own, other in ((female, male), (female, first), (male, first)):
         assert not torch.allclose(own, other, atol=1e-5)
         assert (own - other).abs().max() < 0.02  # they started from the same weights
@@ -156,7 +158,7 @@ def test_folders_without_groups_or_with_runs_elsewhere_are_refused(tuned: Path, 
 
 def test_the_command_names_the_groups_and_the_small_ones(stage: Path, tmp_path: Path) -> None:
     words = ["fine-tune", str(stage / "run"), "--by", "sex", "--out", str(tmp_path / "out")]
-    found = CliRunner().invoke(command_line("fine-tune"), [*words, "--min-subjects", "2", "--steps", "1"])
+    found = CliRunner().invoke(command_line(), [*words, "--min-subjects", "2", "--steps", "1"])
     assert found.exit_code == 0, found.output
     assert "sex female: 2 training subjects, epoch 1 of 1 kept, validation none (simulated)" in found.stdout
     assert "sex Non binary/other: 1 training subject, fewer than 2: the weights of stage-one" in found.stdout

@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mavfer.model.training.memory import evenly_shared
 
 LIMITED = """
 import resource, sys
@@ -32,6 +36,18 @@ def test_a_step_that_memory_does_not_hold_names_the_batch_that_fits(make_dataset
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "wanted a step of 64 clips, found memory too small for it" in ended.stdout
-    assert re.search(r"; (1 fits|\d+ fit): pass --batch \d+ --accumulate \d+ for the same step", ended.stdout)
+    said = re.search(
+        r"; (1 fits|\d+ fit): pass --batch (\d+) --accumulate (\d+) for the same step", ended.stdout
+    )
+    assert said is not None, ended.stdout
+    assert int(said[2]) * int(said[3]) == 64
     assert ended.stdout.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+@given(st.integers(1, 500), st.integers(1, 500))
+def test_what_does_not_fit_at_once_is_shared_evenly(n_clips: int, most: int) -> None:
+    batch, times = evenly_shared(n_clips, most)
+    assert batch <= most
+    assert n_clips <= batch * times < n_clips + times
+    assert evenly_shared(175, 43) == (35, 5)

@@ -12,8 +12,9 @@ import torch
 from mavfer.errors import ModelError
 from mavfer.model.checkpoint import open_run
 from mavfer.model.training.config import TrainConfig
+from mavfer.model.training.saving import unfinished
 from mavfer.model.training.state import STATE_NAME
-from mavfer.model.training.train import train, unfinished
+from mavfer.model.training.train import train
 
 KILLED = """
 import os, signal, sys

@@ -14,7 +14,8 @@ from mavfer.model.checkpoint import HISTORY_NAME, open_run
 from mavfer.model.data.source import ClipIndex, ClipSource
 from mavfer.model.training.config import TrainConfig
 from mavfer.model.training.recipe import new_network, recipe_of
-from mavfer.model.training.train import train, unfinished
+from mavfer.model.training.saving import unfinished
+from mavfer.model.training.train import train
 from mavfer.preprocess.dataset.clips import open_dataset
 
 

@@ -20,7 +20,8 @@ from mavfer.capture.streams import Frame, Stream
 from mavfer.errors import CalibrationError, CameraError, ConfigError, ModelError
 from mavfer.model.checkpoint import open_run
 from mavfer.model.use.feed import Feed
-from mavfer.model.use.live import LiveScore, LiveScorer, require_calibrated, wanted_streams
+from mavfer.model.use.live import LiveScorer, require_calibrated, wanted_streams
+from mavfer.model.use.live_report import LiveReport, LiveScore
 from mavfer.preprocess.dataset.record import ClipConfig
 
 MakeRun = Callable[..., Path]
@@ -225,3 +226,14 @@ def run_command(*words: object) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=120,
     )
+
+
+def test_a_session_without_a_score_says_whether_rows_were_too_rare_or_the_face_was_away() -> None:
+    slow = LiveReport(("valence",), n_rows=25, n_faces=25, last_row_s=12.0)
+    assert slow.rows_per_s == 2.0
+    assert "which came 2.0 times per second, and clips want 8" in slow.why_no_score(8.0)
+    away = LiveReport(("valence",), n_rows=121, n_faces=30, last_row_s=12.0)
+    assert (
+        away.why_no_score(8.0) == "the face was seen in 30 of 121 rows, and never for as long as a clip lasts"
+    )
+    assert "never for as long" in LiveReport(("valence",)).why_no_score(8.0)
