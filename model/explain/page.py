@@ -138,8 +138,8 @@ def add_deletion(page: Page, looking: Looking) -> None:
         rows.append(row)
     header = ["order", "deletion area", "the map has more", "insertion area", "the map has less"]
     known = len(set(deletion.subjects)) >= MIN_SUBJECTS
-    caption = "Mean way from the untouched prediction" + ("; intervals of 95 % over subjects" if known else "")
-    page.table(header, rows, caption=caption)
+    limits = "; intervals of 95 % over subjects" if known else ""
+    page.table(header, rows, caption=f"Mean way from the untouched prediction{limits}")
     if not all(better_by(deletion, "deletion", order).value > 0 for order in DRAWN):
         page.note(
             "The map does not say what it goes by",
