@@ -1,4 +1,7 @@
-"""The progress bar of the long commands, on stderr."""
+"""The progress of the long commands, on stderr: a bar where it is known how much is left, else a clock.
+
+Where stderr is no terminal, nothing at all is printed.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,3 +31,16 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         if progress.live.is_started:
             progress.stop()
+
+
+@contextmanager
+def waiting(title: str) -> Iterator[None]:
+    """Show that something goes on of which nobody knows how long it takes, and for how long it has."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn(title), TimeElapsedColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task("", total=None)
+        yield

@@ -22,11 +22,17 @@ def demo(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Another seed is another take.")] = 0,
 ) -> None:
-    """Walk the whole road on the simulated rig: record, calibrate, rate, build, train, evaluate, report."""
+    """Walk the whole road on the simulated rig: record, calibrate, rate, build, train, evaluate, report.
+
+    Example: mavfer demo --out demo-out --quick
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
+    from ..extras import require
+
+    require("zmq", "av", "dlib", "matplotlib", "torch", "lightning_fabric", extra="all")
     console = Console(stderr=True)
     live = console.is_terminal
     columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

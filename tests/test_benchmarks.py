@@ -38,6 +38,7 @@ KEYS = {
     "feed.py": {"feed_over_step", "feed_clips_per_s", "step_clips_per_s"},
     "clock.py": {"loopback_p99_ms", "busy_p99_ms"},
     "live.py": {"predictions_per_s", "latency_p50_ms", "latency_p95_ms", "network_ms", "face_share"},
+    "startup.py": {"version_s", "help_s", "wheel_mb"},
     "train_step.py": {"speedup_fp32", "speedup_bf16", "max_abs_diff"},
     "warp.py": {"crop_ms", "full_ms", "mae_mm", "coverage", "silhouette", "shadow", "over_registerDepth"},
     "record.py": {"lost", "sets", "cpu_over_encode", "wire_lost", "wire_beyond_encode_percent"},

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mavfer.__main__ import spelled_out
+from mavfer.__main__ import run, spelled_out
+from mavfer.errors import DatasetError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,47 @@ def test_what_is_typed_reaches_the_command_that_is_meant(
     assert ran.returncode == status
     assert words in " ".join((ran.stdout + ran.stderr).split())
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("fails", "status", "words"),
+    [
+        (DatasetError("wanted a dataset, found none: d"), 1, "error: wanted a dataset, found none: d\n"),
+        (UsageError("wanted --a, found --b"), 2, "error: wanted --a, found --b\n"),
+        (PermissionError(13, "Permission denied", "typed/below"), 1, "Permission denied: typed/below\n"),
+        (OSError(36, "File name too long", "x" * 300), 1, "File name too long: xxx"),
+        (RuntimeError("Symlink loop from 'typed'"), 1, "error: the path cannot be used: Symlink loop"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_what_stops_a_command_is_one_line_and_a_status(
+    fails: BaseException,
+    status: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise fails
+
+    monkeypatch.setattr("mavfer.preprocess.commands.dataset_tables.print_dataset", fail)
+    assert run(["dataset", "info", "typed"]) == status
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "defect",
+    [ValueError("what"), RuntimeError("what"), PermissionError(13, "Permission denied", "/nobody/typed/it")],
+)
+def test_a_defect_is_not_taken_for_a_mistake_of_who_typed(
+    defect: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise defect
+
+    monkeypatch.setattr("mavfer.preprocess.commands.dataset_tables.print_dataset", fail)
+    with pytest.raises(type(defect)):
+        run(["dataset", "info", "typed"])

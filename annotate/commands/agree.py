@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
+
 
 def agree(
     traces: Annotated[Path, typer.Argument(metavar="TRACES", help="A folder of traces.")],
@@ -15,23 +17,24 @@ def agree(
     lag_s: Annotated[
         float, typer.Option("--lag-s", help="Seconds that raters take to react; taken off all alike.", min=0)
     ] = 0.0,
-    session: Annotated[
-        list[str] | None, typer.Option(help="Only this session; may be given more than once.")
-    ] = None,
+    session: Annotated[list[str] | None, typer.Option(help="Only of this session; may be repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Of the intervals' draws of sessions.", min=0)] = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the folder of an earlier run.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say how well raters agree: % positive, MSE, CC, CCC, alpha, ICC, and who stands out.
 
     Every figure is given per session, as mean over sessions and pooled, as rated and zero-mean.
+
+    Example: mavfer labels agree traces --out agreement
     """
     from rich.console import Console
 
     from ...errors import TraceError
     from ...output import new_folder, require_folder_free
+    from ...progress import waiting
     from ..agreement.files import JSON_NAME, PAGE_NAME, write_files
+    from ..agreement.files import as_json as json_table
     from ..agreement.page import agreement_page
     from ..agreement.ratings import read_folder
     from ..agreement.summary import summary_of
@@ -47,15 +50,22 @@ def agree(
             listed = ", ".join(map(repr, sorted(known)[:5]))
             raise TraceError(f"wanted traces of session {unknown[0]!r}, found only {listed}: {traces}")
         found = tuple(trace for trace in found if trace.session in session)
-    summary = summary_of(found, fps=fps, lag_s=lag_s, seed=seed)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    print_summary(console, summary)
+    with waiting("comparing raters"):
+        summary = summary_of(found, fps=fps, lag_s=lag_s, seed=seed)
+    if as_json:
+        print_json(json_table(summary))
+    else:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = 200
+        print_summary(console, summary)
     for remark in summary.remarks:
         typer.echo(f"warning: {remark}", err=True)
     if out is not None:
-        with new_folder(out, marker=JSON_NAME, overwrite=overwrite) as folder:
+        with (
+            waiting("drawing the page"),
+            new_folder(out, marker=JSON_NAME, overwrite=overwrite) as folder,
+        ):
             write_files(folder, summary)
             agreement_page(summary).write(folder / PAGE_NAME)
-        typer.echo(f"wrote {PAGE_NAME}: {out / PAGE_NAME}")
+        typer.echo(f"wrote {PAGE_NAME}: {out / PAGE_NAME}", err=as_json)

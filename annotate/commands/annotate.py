@@ -20,8 +20,8 @@ PORT = 8765
 
 def annotate(
     study: Folder,
-    host: Annotated[str, typer.Option(help="Where the server listens.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = PORT,
+    host: Annotated[str, typer.Option(help="Where the page is served.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 takes a free one.")] = PORT,
     database: Database = None,
     tls_cert: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificate (PEM), to serve https.")
@@ -43,7 +43,6 @@ def annotate(
     machine alone, unless --host says otherwise; then with TLS, or with --unencrypted.
 
     Example: mavfer annotate study
-
     Example: mavfer annotate study --host 0.0.0.0 --tls-cert lab.pem --tls-key lab-key.pem
     """
     from ...errors import StudyError

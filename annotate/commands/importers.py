@@ -58,6 +58,8 @@ def carma(
     A file says its film, which is taken for the session, and its scale; who rated, and whether it was valence
     or arousal, it does not. Means of bins stand at the middle of their bin. A file that cannot be read does
     not stop the others: exits 1 then.
+
+    Example: mavfer import carma ratings --out traces --dimension valence --named '{session}_{rater}'
     """
     from ..exchange.binned import read_carma
 
@@ -87,6 +89,8 @@ def darma(
     Its axes are taken for valence and arousal where they are called so; else say --x and --y. A file says its
     film, which is taken for the session, and its scale; who rated it does not. Means of bins stand at the
     middle of their bin. A file that cannot be read does not stop the others: exits 1 then.
+
+    Example: mavfer import darma ratings --out traces --named '{session}_{rater}'
     """
     from ...errors import UsageError
     from ..exchange.binned import read_darma
@@ -116,6 +120,8 @@ def nova(
     A file says its rater, its scale and, by the name of its scheme, what is rated; a CSV none of these. The
     session is its folder and role where it is called ROLE.SCHEME.ANNOTATOR, else its name. A file that cannot
     be read does not stop the others: exits 1 then.
+
+    Example: mavfer import nova corpus --out traces
     """
     from ..exchange.nova import read_nova
 

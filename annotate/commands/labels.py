@@ -43,7 +43,7 @@ def fuse(
     center: Annotated[
         bool, typer.Option("--center", help="Replace each rater's own mean by that of all.")
     ] = False,
-    smooth: Annotated[Smooth, typer.Option(help="Smooth the result over time.")] = Smooth.NONE,
+    smooth: Annotated[Smooth, typer.Option("--smoothing", help="Smooth the result over time.")] = Smooth.NONE,
     window_s: Annotated[
         float, typer.Option("--window-s", help="Width of the smoothing, seconds.", min=0, show_default=False)
     ] = 0.0,
@@ -126,9 +126,13 @@ def fuse(
     The default is the paper's: missing ratings interpolated, then the mean over raters. Which rater counted
     how much and how late each was taken to be is kept beside every gold standard. Exits 1 where a session
     could not be fused; the others are written all the same.
+
+    Example: mavfer labels fuse traces --out labels
+    Example: mavfer labels fuse traces --out labels --method ewe --lag estimate
     """
     from ...errors import UsageError
     from ...output import require_free
+    from ...progress import waiting
     from ..fusion.fusing import fuse_all
     from ..fusion.gold_file import gold_stem, write_gold
     from ..fusion.traces_given import traces_given
@@ -158,7 +162,8 @@ def fuse(
     for name in given:
         for dimension in DIMENSIONS:
             require_free(out / f"{gold_stem(name, dimension)}.csv", overwrite=overwrite)
-    results = fuse_all(given, recipe, fps=fps or 10.0, at=at or (), reference=reference)
+    with waiting("fusing"):
+        results = fuse_all(given, recipe, fps=fps or 10.0, at=at or (), reference=reference)
     for one in results:
         if one.gold is not None:
             write_gold(out, one.gold, overwrite=overwrite)

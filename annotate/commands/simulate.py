@@ -9,7 +9,7 @@ from ..trace import DIMENSIONS, Trace
 
 
 def simulate_raters(
-    sessions: Annotated[list[Path], typer.Argument(metavar="SESSION...", help="Simulated sessions.")],
+    sessions: Annotated[list[Path], typer.Argument(metavar="SESSION", help="Simulated sessions.")],
     out: Annotated[Path, typer.Option(help="The folder that gets the traces.")],
     raters: Annotated[int, typer.Option(help="How many rate each session.", min=1, max=50)] = 3,
     seed: Annotated[int, typer.Option(help="Another seed is other raters.", min=0)] = 0,
@@ -17,7 +17,10 @@ def simulate_raters(
         bool, typer.Option("--overwrite", help="Replace the simulated traces of these sessions.")
     ] = False,
 ) -> None:
-    """Rate simulated sessions with simulated raters: late, biased, noisy, with gaps."""
+    """Rate simulated sessions with simulated raters: late, biased, noisy, with gaps.
+
+    Example: mavfer simulate-raters sessions/S01-001 sessions/S02-001 --out traces
+    """
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -26,6 +29,7 @@ def simulate_raters(
     from ...capture.simulated.truth import read_truth, truth_path
     from ...errors import TraceError
     from ...output import require_free
+    from ...progress import waiting
     from ..simulated import simulated_traces
     from ..trace import write_trace
 
@@ -34,7 +38,9 @@ def simulate_raters(
         session = read_record(path).id
         if session in [other for other, _ in rated]:
             raise TraceError(f"wanted sessions with different names, found {session!r} twice: {path}")
-        traces = simulated_traces(read_truth(truth_path(path)), session=session, seed=seed, n_raters=raters)
+        with waiting(f"rating {session}"):
+            truth = read_truth(truth_path(path))
+            traces = simulated_traces(truth, session=session, seed=seed, n_raters=raters)
         for trace in traces:
             require_free(out / f"{trace.stem}.csv", overwrite=overwrite)
         rated.append((session, traces))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
 from ..study.study import Mode, Order
 from ..trace import DIMENSIONS, Dimension
-from .study_status import counted, table, tell
+from .study_status import counted, status_facts, table, tell
 from .which_study import Database, Folder, opened_with_store
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Width = Annotated[
     int, typer.Option("--max-width", metavar="PX", min=160, max=3840, help="Wider films are made smaller.")
 ]
 Sources = Annotated[
-    list[Path], typer.Argument(metavar="SESSION...", help="Session folders or video files to be rated.")
+    list[Path], typer.Argument(metavar="SESSION", help="Session folders or video files to be rated.")
 ]
 
 
@@ -63,6 +64,9 @@ def new(
 
     The paper's 6 raters in 2 teams, 3 of them for each session, are the defaults with --raters 6. Then run
     `mavfer annotate STUDY`, and `mavfer study invite STUDY` for the raters' links.
+
+    Example: mavfer study new study sessions/S01-001 sessions/S02-001 --raters 6
+    Example: mavfer study new study film.mp4 --raters anna --teams 1 --per-session 1
     """
     from ..store.store import Store
     from ..study.setup import create
@@ -104,7 +108,7 @@ def new(
 def add(
     study: Folder,
     sessions: Annotated[
-        list[Path] | None, typer.Argument(metavar="[SESSION...]", help="Session folders or video files.")
+        list[Path] | None, typer.Argument(metavar="SESSION", help="Session folders or video files.")
     ] = None,
     rater: Annotated[
         str | None, typer.Option(metavar="NAME", help="A rater who comes, or comes back.")
@@ -116,7 +120,11 @@ def add(
     max_width: Width = 1280,
     database: Database = None,
 ) -> None:
-    """Add sessions to be rated, or a rater; what is assigned already stays as it is."""
+    """Add sessions to be rated, or a rater; what is assigned already stays as it is.
+
+    Example: mavfer study add study sessions/S03-001
+    Example: mavfer study add study --rater dora
+    """
     from ..study.setup import add_rater, add_sessions
 
     if not sessions and rater is None:
@@ -143,7 +151,10 @@ def leave(
     rater: Annotated[str, typer.Argument(metavar="RATER", help="Who leaves.")],
     database: Database = None,
 ) -> None:
-    """Let a rater leave: logins end, what is not complete goes to others of the team, ratings stay."""
+    """Let a rater leave: logins end, what is not complete goes to others of the team, ratings stay.
+
+    Example: mavfer study leave study anna
+    """
     from ..study.setup import leave as let_leave
 
     opened, store = opened_with_store(study, database)
@@ -160,7 +171,10 @@ def again(
     dimension: Annotated[Dimension | None, typer.Option(help="One dimension only.")] = None,
     database: Database = None,
 ) -> None:
-    """Let a rater rate a session anew; what was given stays in the database and counts no more."""
+    """Let a rater rate a session anew; what was given stays in the database and counts no more.
+
+    Example: mavfer study again study anna S01-001 --dimension valence
+    """
     from ..study.setup import again as open_again
 
     _, store = opened_with_store(study, database)
@@ -169,15 +183,24 @@ def again(
     typer.echo(f"rater {rater} rates {session} anew: {counted(n_passes, 'pass')}")
 
 
-def status(study: Folder, database: Database = None) -> None:
-    """Show how far everyone is, what is left, and who should be reminded."""
-    _, store = opened_with_store(study, database)
+def status(study: Folder, database: Database = None, as_json: AsJson = False) -> None:
+    """Show how far everyone is, what is left, and who should be reminded.
+
+    Example: mavfer study status study
+    """
+    opened, store = opened_with_store(study, database)
     with store:
-        table(store)
+        if as_json:
+            print_json({"study": study, "title": opened.config.title, **status_facts(store)})
+        else:
+            table(store)
 
 
 def key(study: Folder) -> None:
-    """Make a new key where the study's key is lost; all links and logins are void then, ratings stay."""
+    """Make a new key where the study's key is lost; all links and logins are void then, ratings stay.
+
+    Example: mavfer study key study
+    """
     from ...errors import StudyError
     from ..study.study import KEY_NAME, open_study, write_key
 

@@ -12,7 +12,7 @@ from .which_study import Database, Folder, opened_with_store
 
 def invite(
     study: Folder,
-    rater: Annotated[str | None, typer.Argument(metavar="[RATER]", help="All raters if not given.")] = None,
+    rater: Annotated[str | None, typer.Argument(metavar="RATER", help="All raters if not given.")] = None,
     address: Annotated[
         str | None,
         typer.Option(
@@ -32,6 +32,7 @@ def invite(
 
     Without --address the links lead to http://127.0.0.1:PORT, for raters who sit at the machine that serves.
 
+    Example: mavfer study invite study anna
     Example: mavfer study invite study --address https://rate.example.org > links.csv
     """
     import csv

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 if TYPE_CHECKING:
     from ..store.store import Store
+    from ..study.progress import StudyProgress
     from ..study.setup import Changed
 
 
@@ -30,22 +31,62 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
-def table(store: Store) -> None:
-    """Print how far everyone is."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+def status_facts(store: Store) -> dict[str, Any]:
+    """Return how far everyone is, as `mavfer study status --json` prints it; practice counts nowhere."""
+    found = _progress(store)
+    return {
+        "n_passes": found.n_total,
+        "n_passes_done": found.n_done,
+        "raters": [
+            {
+                "rater": one.rater.name,
+                "team": one.rater.team,
+                "active": one.rater.active,
+                "n_passes": one.n_total,
+                "n_passes_done": one.n_done,
+                "n_passes_begun": one.n_open,
+                "n_videos_left": one.n_videos_left,
+                "minutes_left": one.minutes_left,
+                "minutes_done": one.minutes_done,
+                "last_seen_ms": one.last_seen_ms,
+                "clock_ahead_ms": one.clock_ahead_ms,
+                "reminder": one.reminder or None,
+            }
+            for one in found.raters
+        ],
+        "sessions": [
+            {
+                "session": one.video.session,
+                "n_passes": one.n_total,
+                "n_passes_done": one.n_done,
+                "n_passes_begun": one.n_open,
+            }
+            for one in found.videos
+            if not one.video.practice
+        ],
+    }
 
+
+def _progress(store: Store) -> StudyProgress:
     from ..store.store import now_ms
     from ..study.progress import progress
 
-    found = progress(
+    return progress(
         store.raters(),
         store.videos(),
         store.assignments(),
         now_ms(),
         last_seen_ms=store.takes.last_seen_ms(),
     )
+
+
+def table(store: Store) -> None:
+    """Print how far everyone is."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    found = _progress(store)
     table = Table("rater", box=None, pad_edge=False)
     for heading in ("team", "done", "of", "begun", "videos left", "min left", "clock ahead s"):
         table.add_column(heading, justify="right")

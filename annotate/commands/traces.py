@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...facts import AsJson, print_json
 from .study_status import counted
 from .which_study import Database, Folder, opened_with_store
 
@@ -44,12 +45,15 @@ def export(
 
     Samples stand at the times of the film's frames, each with the value that stood when the frame was shown;
     nothing is moved for the rater's delay. Says what was skipped, what is missing and what is left out.
+
+    Example: mavfer traces export study --out traces
     """
     from ...errors import StudyError
+    from ...progress import waiting
     from ..exchange.export import export_traces
 
     opened, store = opened_with_store(study, database)
-    with store:
+    with store, waiting("exporting"):
         done = list(
             export_traces(
                 opened,
@@ -102,21 +106,28 @@ def _print(done: list[Exported]) -> None:
 
 def check(
     folder: Annotated[Path, typer.Argument(metavar="TRACES", help="A folder of traces.")],
+    as_json: AsJson = False,
 ) -> None:
     """Look over a folder of traces: whether each can be read, and its events are the ones it was made of.
 
     Exits 1 where one is damaged, or there are two of one rater, session and dimension.
+
+    Example: mavfer traces check traces
     """
     from ...errors import TraceError
     from ..exchange.bring_in import looked_over
 
     traces, troubles = looked_over(folder)
-    print_traces(traces)
+    if as_json:
+        print_json({"traces": [_facts(one) for one in traces], "problems": [str(one) for one in troubles]})
+    else:
+        print_traces(traces)
     for trouble in troubles:
         typer.echo(f"error: {trouble}", err=True)
     if troubles:
         raise TraceError(f"{len(troubles)} of {len(traces) + len(troubles)} traces are damaged: {folder}")
-    typer.echo(f"{len(traces)} traces are sound: {folder}")
+    if not as_json:
+        typer.echo(f"{len(traces)} traces are sound: {folder}")
 
 
 def bring_in(
@@ -130,6 +141,8 @@ def bring_in(
 
     A CSV with the columns time_s,value and no header is read by its name, SESSION.RATER.DIMENSION.csv. Other
     programs' files come by `mavfer import carma`, `darma` and `nova`.
+
+    Example: mavfer traces import ratings --out traces
     """
     from ...errors import TraceError
     from ..exchange.bring_in import bring_in_traces, looked_over
@@ -141,6 +154,26 @@ def bring_in(
     bring_in_traces(folder, traces, out, overwrite=overwrite)
     print_traces(traces)
     typer.echo(f"brought in {len(traces)} traces: {out}")
+
+
+def _facts(trace: Trace) -> dict[str, Any]:
+    """Return a trace as `mavfer traces check --json` prints it."""
+    import numpy as np
+
+    rated = trace.value[~np.isnan(trace.value)]
+    return {
+        "session": trace.session,
+        "rater": trace.rater,
+        "dimension": trace.dimension,
+        "n_samples": len(trace.value),
+        "n_missing": len(trace.value) - len(rated),
+        "from_s": float(trace.time_s[0]),
+        "to_s": float(trace.time_s[-1]),
+        "mean": float(rated.mean()) if len(rated) else None,
+        "simulated": trace.simulated,
+        "made_by": trace.origin.source if trace.origin else None,
+        "complete": None if trace.origin is None else trace.origin.complete,
+    }
 
 
 def print_traces(traces: Sequence[Trace]) -> None:

@@ -150,7 +150,7 @@ def write_board(
         from matplotlib.backends.backend_pdf import PdfPages
     except ImportError as error:
         raise ConfigError(
-            "drawing a board needs matplotlib, which is not installed; pip install 'mavfer[report]'"
+            f"wanted matplotlib to draw a board, found none ({error}); run `pip install 'mavfer[report]'`"
         ) from error
     with new_file(path, overwrite=overwrite) as temporary:
         page = board_page(sheet)

@@ -18,6 +18,9 @@ def board_print(
     BOARD is 9x6x25mm (a chessboard: inner corners across x down x side of a square), charuco-7x5x36mm
     (squares), aruco-4x3x50mm (markers) or circles-4x11x20mm (circles in a row x rows x spacing). A PDF has
     the instructions on its second page; with a PNG they are printed here.
+
+    Example: mavfer board print 9x6x25mm --out board.pdf
+    Example: mavfer board print charuco-7x5x36mm --out board.png --dpi 300
     """
     from ...capture.board import board_named
     from ..boards.printing import instructions_of, write_board

@@ -62,6 +62,9 @@ def import_calibration(
 
     OpenCV's files are given camera by camera: --color c.yml --depth d.yml --stereo-depth s.yml --from color
     --unit mm, where s.yml has R and T of cv2.stereoCalibrate with the color camera first.
+
+    Example: mavfer calibrate import iai_folder --out calibration.toml --rig lab-2
+    Example: mavfer calibrate import sessions/S01 --out calibration.toml
     """
     from ...errors import UsageError
     from ...output import require_free
@@ -132,7 +135,10 @@ def export_calibration(
         bool, typer.Option("--overwrite", help="Replace a folder that was exported before.")
     ] = False,
 ) -> None:
-    """Write a calibration as the files that OpenCV, ROS or iai_kinect2 read."""
+    """Write a calibration as the files that OpenCV, ROS or iai_kinect2 read.
+
+    Example: mavfer calibrate export calibration.toml --format opencv --out opencv
+    """
     from ...output import new_folder, require_folder_free
     from ..calibration_file import read_calibration
     from ..exporters import iai_kinect2, opencv, ros

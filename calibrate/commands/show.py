@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
+
 
 def show(
     calibration: Annotated[Path, typer.Argument(metavar="CALIBRATION", help="A calibration file.")],
@@ -17,14 +19,18 @@ def show(
     ] = None,
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("calibration.html"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Draw a calibration as one page: residuals, coverage, the rig in space, how certain a face is placed.
 
     The page needs no network and no other file. What a file does not hold, imported ones above all, it names.
+
+    Example: mavfer calibrate show calibration.toml --session sessions/board
     """
     from ...capture.session import open_session
     from ...errors import OutputError
     from ...output import require_free
+    from ...progress import waiting
     from ..calibration_file import read_calibration
     from ..show.moments import find_moment
     from ..show.page import calibration_page
@@ -34,8 +40,14 @@ def show(
         raise OutputError(f"wanted a file name, found a folder: {out}")
     require_free(out, overwrite=overwrite)
     shown = read_calibration(calibration)
-    moments = [find_moment(shown, open_session(path)) for path in session or ()]
-    calibration_page(shown, moments).write(out, overwrite=overwrite)
+    with waiting("drawing the page"):
+        moments = [find_moment(shown, open_session(path)) for path in session or ()]
+        calibration_page(shown, moments).write(out, overwrite=overwrite)
+    if as_json:
+        from .calibration_facts import calibration_facts
+
+        print_json({"page": out, **calibration_facts(shown)})
+        return
     for warning in calibration_warnings(shown):
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"wrote the page of the calibration of rig {shown.rig!r}: {out}")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
 from ..calibration import Calibration
 
 INTERVAL = 1.96  # standard deviations of a 95 % interval
@@ -12,7 +13,7 @@ INTERVAL = 1.96  # standard deviations of a 95 % interval
 
 def calibrate(
     sessions: Annotated[
-        list[Path], typer.Argument(metavar="BOARD_SESSION...", help="Sessions of one rig that show a board.")
+        list[Path], typer.Argument(metavar="BOARD_SESSION", help="Sessions of one rig that show a board.")
     ],
     board: Annotated[
         str, typer.Option(help="The board that was shown, named as `mavfer board print` does.")
@@ -23,11 +24,14 @@ def calibrate(
         typer.Option("--depth-scale", help="Multiply depth readings too; wants boards near and far."),
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Solve the rig's geometry from recorded board sessions.
 
     Exits 1, and writes nothing, where the board was not seen often enough, near and far, tilted, and over
     the whole picture of every camera.
+
+    Example: mavfer calibrate sessions/board --board 9x6x25mm --out calibration.toml
     """
     from ...capture.board import board_named
     from ...capture.session import open_session
@@ -51,6 +55,11 @@ def calibrate(
     with bar("finding corners") as on_progress:
         calibration = calibrate_sessions(recorded, shown, depth_scale=depth_scale, on_progress=on_progress)
     write_calibration(out, calibration, overwrite=overwrite)
+    if as_json:
+        from .calibration_facts import calibration_facts
+
+        print_json({"calibration": out, **calibration_facts(calibration)})
+        return
     _print_calibration(calibration)
     for warning in calibration_warnings(calibration):
         _complain(warning)

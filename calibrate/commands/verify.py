@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
 from ..verify.agreement import LIMIT_PX, Agreement
 from ..verify.verify import N_MOMENTS
 
@@ -25,7 +26,7 @@ def verify(
     limit_px: Annotated[
         float, typer.Option(min=0.5, max=50, help="Offset beyond which a rig is knocked, in camera pixels.")
     ] = LIMIT_PX,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
 ) -> None:
     """Say whether a recording still fits the rig's calibration, or the rig was knocked since.
@@ -35,9 +36,9 @@ def verify(
     shift along the view is not. The report shows people's pictures.
 
     Exits 0 where all edges agree, 1 where the rig was knocked or it cannot be told.
-    """
-    import json
 
+    Example: mavfer calibrate verify calibration.toml sessions/S01-001
+    """
     from ...capture.session import open_session
     from ...errors import OutputError
     from ...output import require_free
@@ -56,7 +57,7 @@ def verify(
     with bar("comparing edges") as show:
         agreement = verify_session(recorded, geometry, n_moments=moments, limit_px=limit_px, on_progress=show)
     if as_json:
-        typer.echo(json.dumps(agreement.table(), allow_nan=False))
+        print_json(agreement.table())
     else:
         _print_agreement(agreement)
     if out is not None:

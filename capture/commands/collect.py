@@ -25,7 +25,9 @@ def collect(
 ) -> None:
     """Bring the files of a session that waiting recorders have on their machines into its folder.
 
-    Example: mavfer collect sessions/S01-001. Interrupted, it goes on where it stopped when it is run again.
+    Interrupted, it goes on where it stopped when it is run again.
+
+    Example: mavfer collect sessions/S01-001
     """
     from ..collect.collect import AGAIN
     from ..collect.collect import collect as collect_files
@@ -64,7 +66,9 @@ def _bar() -> Iterator[Callable[[int, int, str], None]]:
     )
 
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    progress = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=quiet)
     task = progress.add_task("", total=None)
 
     def show(done: int, total: int, file: str) -> None:

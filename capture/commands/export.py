@@ -32,6 +32,9 @@ def export(
     png: a picture per frame, 16 bit as stored, and frames.csv. rrd: for the Rerun viewer, color not encoded
     anew. npz: arrays per stream, not compressed. Exits 1 where a damaged frame had to be left out; the
     others are written all the same.
+
+    Example: mavfer export sessions/S01-001 --format mp4 --out films
+    Example: mavfer export sessions/S01-001 --format npz --out S01.npz --from 10 --to 20
     """
     from ...progress import bar
     from ..export.export import export as write

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...errors import CameraError
+from ...facts import AsJson, print_json
 
 if TYPE_CHECKING:
     from ..producers import Producer
@@ -24,6 +25,8 @@ def gentl_build(
     """Compile the project's own GenTL producer for Linux, where no vendor's is at hand; print its path.
 
     It needs gcc, pkg-config and libaravis-dev. What was compiled before is used again while it fits.
+
+    Example: mavfer gentl build
     """
     from ..gentl.build import build_producer
 
@@ -42,9 +45,11 @@ def gentl_list(
             help="Ask only these instead of everybody on all networks; the project's own producer can.",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the GenICam cameras that a producer finds: serial number (for the rig file), model, who has it.
 
+    Example: mavfer gentl list
     Example: mavfer gentl list --address 192.168.5.20
     """
     import os
@@ -62,9 +67,18 @@ def gentl_list(
         cameras = [info.property_dict for info in harvester.device_info_list]
     finally:
         harvester.reset()
-    for camera in cameras:
-        serial, vendor, model = (camera.get(name) or "-" for name in ("serial_number", "vendor", "model"))
-        typer.echo(f"{serial}  {vendor} {model}  {ACCESS.get(camera.get('access_status') or 0, 'unknown')}")
+    found = [
+        {
+            **{name: camera.get(name) or "-" for name in ("serial_number", "vendor", "model")},
+            "access": ACCESS.get(camera.get("access_status") or 0, "unknown"),
+        }
+        for camera in cameras
+    ]
+    if as_json:
+        print_json({"producer": producer.path, "cameras": found})
+    else:
+        for one in found:
+            typer.echo("{serial_number}  {vendor} {model}  {access}".format_map(one))
     if not cameras:
         asked = "" if address is None else f" at {address}"
         typer.echo(f"no camera answers{asked}; {POWER} {producer.path}", err=True)

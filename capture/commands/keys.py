@@ -15,7 +15,10 @@ def keys_new(
         bool, typer.Option("--add", help="Make keys for new recorders of the rig; those there are kept.")
     ] = False,
 ) -> None:
-    """Make a key pair for the master and one for each recorder; nobody else can then join a take."""
+    """Make a key pair for the master and one for each recorder; nobody else can then join a take.
+
+    Example: mavfer keys new keys --rig rig.toml
+    """
     from ..keys import MASTER, make_keys
 
     settings = read_rig(rig)

@@ -20,6 +20,8 @@ def mark(
     """Name this moment in the take that runs on this machine; exit 0 means that it is recorded.
 
     No program knows a name when it reads one: put nobody's into the label.
+
+    Example: mavfer mark "video 3 starts"
     """
     t_ns = monotonic_ns()  # before anything slow is imported
     from ..calls import call_master, find_master
@@ -31,7 +33,10 @@ def mark(
 
 
 def next_step(session: RunningTake = None) -> None:
-    """Go on to the protocol's next step in the take that runs on this machine."""
+    """Go on to the protocol's next step in the take that runs on this machine.
+
+    Example: mavfer next-step
+    """
     from ..calls import call_master, find_master
 
     answer = call_master(find_master(session), "next")
@@ -41,7 +46,10 @@ def next_step(session: RunningTake = None) -> None:
 
 
 def stop(session: RunningTake = None) -> None:
-    """End the take that runs on this machine in order, and wait until its files are closed."""
+    """End the take that runs on this machine in order, and wait until its files are closed.
+
+    Example: mavfer stop
+    """
     from ..calls import call_master, find_master
     from ..control import STOP_WITHIN_S
 
@@ -56,7 +64,10 @@ def protocol_new(
     name: Annotated[str, typer.Option(help="Stands in every session.")] = "relaxation and interview",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")] = False,
 ) -> None:
-    """Write a commented protocol file: ten minutes of relaxing video, five minutes of interview."""
+    """Write a commented protocol file: ten minutes of relaxing video, five minutes of interview.
+
+    Example: mavfer protocol new --out protocol.toml
+    """
     from ...output import new_file
     from ..protocol_file import example_protocol_file
 

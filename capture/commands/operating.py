@@ -38,9 +38,19 @@ Page = Annotated[
     ),
 ]
 PageHost = Annotated[
-    str, typer.Option(help="Serve the page there. It shows a face, without TLS.", rich_help_panel=OPERATE)
+    str,
+    typer.Option(
+        "--host",
+        help="Where the page is served. It shows a face, without TLS.",
+        rich_help_panel=OPERATE,
+    ),
 ]
-PagePort = Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535, rich_help_panel=OPERATE)]
+PagePort = Annotated[
+    int,
+    typer.Option(
+        "--port", help="Of the page; 0 takes a free one.", min=0, max=65535, rich_help_panel=OPERATE
+    ),
+]
 ProtocolPath = Annotated[
     Path | None,
     typer.Option(
@@ -107,7 +117,8 @@ def record(
 ) -> None:
     """Record a session: find the rig's recorders, send them one plan, watch, and close the files.
 
-    Example: mavfer record sessions/S01-001 --rig rig.toml --subject S01 --seconds 300 --consent C-12
+    Example: mavfer record sessions/S01-001 --rig rig.toml --subject S01 --seconds 300
+    Example: mavfer record --rejoin sessions/S01-001
     """
     from ..desk import Desk, Start
     from ..master import record as record_take
@@ -220,7 +231,9 @@ def recorder(
 ) -> None:
     """Be one recorder of a rig on a sensor machine: wait for masters and record their plans, until Ctrl-C.
 
-    Example: mavfer recorder thermal --rig rig.toml. Those of its own machine `mavfer record` starts itself.
+    The recorders of its own machine `mavfer record` starts itself.
+
+    Example: mavfer recorder thermal --rig rig.toml
     """
     from ..recorder import run_recorder
 

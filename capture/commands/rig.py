@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...facts import AsJson, print_json
 from ...output import new_file
 from ..rig import read_rig, simulated_rig_file
 
@@ -62,7 +63,7 @@ def rig_check(
     wait: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long to look for recorders.", min=0.5)
     ] = 10.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of the table.")] = False,
+    as_json: AsJson = False,
     hardware: Annotated[
         bool,
         typer.Option("--hardware", help="Instead: the checklist of this machine's cameras, into --out."),
@@ -90,9 +91,8 @@ def rig_check(
 ) -> None:
     """Find every recorder of a rig; print camera, disk, clock, software; exit 1 where one cannot record.
 
-    Examples:
-      mavfer rig check rig.toml
-      mavfer rig check rig.toml --hardware --out first-contact
+    Example: mavfer rig check rig.toml
+    Example: mavfer rig check rig.toml --hardware --out first-contact
     """
     _refuse_given(context, WITHOUT_HARDWARE if hardware else HARDWARE_ONLY, hardware=hardware)
     if hardware:
@@ -112,14 +112,14 @@ def rig_check(
             overwrite=overwrite,
         )
         return
-    import json
     from dataclasses import asdict
 
     from ..rig_check import check_rig
 
     found = check_rig(read_rig(rig), folder, timeout_s=wait)
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], default=str))
+        ready = not any(one.problem for one in found)
+        print_json({"ready": ready, "recorders": [asdict(one) for one in found]})
     else:
         _print(found)
     if any(one.problem for one in found):

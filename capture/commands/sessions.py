@@ -1,6 +1,5 @@
 """The commands of recorded sessions: check-session, recover, import-video."""
 
-import json
 import math
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ...facts import AsJson, plain, print_json
 from ...progress import bar
 from ..lsl.offsets import LslReport
 from ..session import open_session
@@ -24,13 +24,17 @@ Subject = Annotated[str, typer.Option(help="A pseudonym for who is filmed, never
 
 
 def check_session(
-    sessions: Annotated[list[Path], typer.Argument(metavar="SESSION...", help="Session folders.")],
+    sessions: Annotated[list[Path], typer.Argument(metavar="SESSION", help="Session folders.")],
     deep: Annotated[
         bool, typer.Option("--deep", help="Verify every checksum and decode every frame.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per session and line.")] = False,
 ) -> None:
-    """Print streams, gaps, skew and clocks of sessions; exit 1 where something is missing or damaged."""
+    """Print streams, gaps, skew and clocks of sessions; exit 1 where something is missing or damaged.
+
+    Example: mavfer check-session sessions/S01-001
+    Example: mavfer check-session --deep --json sessions/S01-001
+    """
     console = Console(highlight=False)
     complete = True
     for path in sessions:
@@ -38,19 +42,25 @@ def check_session(
             facts = session_facts(path, deep=deep, on_progress=show)
         complete = complete and not facts.problems
         if as_json:
-            typer.echo(json.dumps(facts.table(), allow_nan=False))
+            print_json(facts.table())
         else:
             _print_facts(facts, console)
     if not complete:
         raise typer.Exit(1)
 
 
-def recover(session: SessionFolder) -> None:
-    """Mend a session after a crash: keep every complete message, rebuild the index, say what was lost."""
+def recover(session: SessionFolder, as_json: AsJson = False) -> None:
+    """Mend a session after a crash: keep every complete message, rebuild the index, say what was lost.
+
+    Example: mavfer recover sessions/S01-001
+    """
     from ..recovery import recover as mend
 
     with bar("recovering") as show:
         report = mend(session, on_progress=show)
+    if as_json:
+        print_json(plain(report))
+        return
     for file in report.files:
         fate = "mended" if file.mended else "whole"
         lost = f", lost {file.n_bytes_lost} bytes in {file.n_damaged} places" if file.n_damaged else ""
@@ -82,7 +92,10 @@ def import_video(
     subject: Subject,
     overwrite: Overwrite = False,
 ) -> None:
-    """Make a color-only session of a video; its frames keep their own time stamps."""
+    """Make a color-only session of a video; its frames keep their own time stamps.
+
+    Example: mavfer import-video holiday.mp4 --out sessions/holiday --subject P01
+    """
     from ..video import import_video as import_file
 
     with bar("importing") as show:

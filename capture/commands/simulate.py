@@ -15,15 +15,19 @@ LOOK_AGAIN_S = 0.1
 
 Address = Annotated[str, typer.Option(help="Where it answers; several cameras differ in it.")]
 Serial = Annotated[str, typer.Option(help="Up to 15 letters and digits.")]
-Seconds = Annotated[float | None, typer.Option(help="End by itself after this long.", min=0.1)]
+Seconds = Annotated[float | None, typer.Option(help="End by itself after that.", min=0.1)]
 EndWithInput = Annotated[bool, typer.Option("--end-with-input", help="End when stdin does.")]
 NucEvery = Annotated[
     float, typer.Option(help="Seconds between corrections in NUCMode Automatic; 0 for none.", min=0)
 ]
 NucLength = Annotated[float, typer.Option(help="Seconds that each holds the picture.", min=0)]
 Packed = Annotated[bool, typer.Option("--zip", help="Hold the GenICam XML zipped.")]
-Subject = Annotated[str, typer.Option(help="Who is filmed.", rich_help_panel=SCENE)]
-Target = Annotated[str, typer.Option(help="face or board.", rich_help_panel=SCENE)]
+Subject = Annotated[
+    str, typer.Option(help="A pseudonym for who is filmed, never a name.", rich_help_panel=SCENE)
+]
+Target = Annotated[
+    str, typer.Option("--scene", help="What stands before it: face or board.", rich_help_panel=SCENE)
+]
 Board = Annotated[str, typer.Option(help="The board, as in a rig file.", rich_help_panel=SCENE)]
 Seed = Annotated[int, typer.Option(help="Another seed is another take.", rich_help_panel=SCENE)]
 Light = Annotated[float, typer.Option(help="Share of full light, 0.05 to 1.", rich_help_panel=SCENE)]
@@ -94,6 +98,8 @@ def simulate_a65(
 
     Says `ready ADDRESS SERIAL ...` on stdout when it answers, and at its end (Ctrl-C, SIGTERM) a line of JSON
     that counts what it did. It obeys lines on stdin: nuc, vanish, return, scene NS, drop P, counters.
+
+    Example: mavfer simulate-a65 --address 127.0.0.1 --seconds 60
     """
     import signal
 

@@ -49,7 +49,9 @@ def load_producer(cti: Path) -> Any:
         with warnings.catch_warnings():  # it changes the filters of the whole process
             from harvesters.core import Harvester
     except ImportError as error:
-        raise CameraError(f'wanted harvesters and genicam ({error}); pip install "mavfer[record]"') from error
+        raise CameraError(
+            f"wanted harvesters and genicam, found not all ({error}); run `pip install 'mavfer[record]'`"
+        ) from error
     try:
         library = ctypes.CDLL(str(cti), winmode=0)
     except OSError as error:

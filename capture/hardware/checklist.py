@@ -90,7 +90,7 @@ def check_hardware(
         What draws the report's plots is not installed.
     """
     if importlib.util.find_spec("matplotlib") is None:
-        raise ConfigError("the report wants matplotlib, found none; run `pip install 'mavfer[report]'`")
+        raise ConfigError("wanted matplotlib for the report, found none; run `pip install 'mavfer[report]'`")
     require_folder_free(out, marker=RECORD_NAME, overwrite=overwrite)
     hidden = Names()
     with Stopping() as stopping, new_folder(out, marker=RECORD_NAME, overwrite=overwrite) as folder:

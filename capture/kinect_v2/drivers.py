@@ -17,7 +17,7 @@ DRIVERS: dict[str, tuple[str, ...]] = {
 }
 """In the order in which they are tried, and the platforms (`sys.platform`) where it is worth it."""
 INSTALL = {
-    "win32": f"install Microsoft's Kinect for Windows SDK 2.0 and `pip install mavfer[record]`: {GUIDE}",
+    "win32": f"install Microsoft's Kinect for Windows SDK 2.0 and `pip install 'mavfer[record]'`: {GUIDE}",
     "linux": f"build libfreenect2 and pylibfreenect2: {GUIDE}",
     "darwin": f"build libfreenect2 and pylibfreenect2: {GUIDE}",
 }

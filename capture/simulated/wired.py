@@ -58,7 +58,7 @@ class WiredA65:
         scene = self._scene
         words = [
             *("--address", self._address, "--subject", self._subject, "--seed", scene.seed),
-            *("--target", scene.target, "--board", scene.board, "--light", scene.light),
+            *("--scene", scene.target, "--board", scene.board, "--light", scene.light),
             *("--hold", scene.hold_s),
             *("--scene-seconds", self._seconds, "--end-with-input"),
         ]

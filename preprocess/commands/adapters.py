@@ -62,6 +62,8 @@ def recola(
 
     Films whose labels are not public are left out. A film that cannot be imported does not stop the others:
     exits 1 then. What is there already is not imported again.
+
+    Example: mavfer import recola RECOLA --out sessions --traces traces
     """
     from ..adapters.recola import CORPUS, find_recola
 
@@ -86,6 +88,8 @@ def sewa(
 
     The challenges give a gold standard alone. A film that cannot be imported does not stop the others: exits
     1 then. What is there already is not imported again.
+
+    Example: mavfer import sewa SEWA --out sessions --traces traces
     """
     from ..adapters.sewa import CORPUS, find_sewa
 
@@ -114,6 +118,8 @@ def afew_va(
 
     Clips of one actor are of one subject, under a pseudonym. A clip that cannot be imported does not stop the
     others: exits 1 then. What is there already is not imported again.
+
+    Example: mavfer import afew-va AFEW-VA --out sessions --traces traces
     """
     from ..adapters.afew_va import CORPUS, find_afew_va
 
@@ -145,6 +151,8 @@ def video_csv(
 
     A video that cannot be imported does not stop the others: exits 1 then. What is there already is not
     imported again.
+
+    Example: mavfer import video-csv videos --out sessions --traces traces --subjects subjects.csv
     """
     from ..adapters.video_csv import Columns, find_video_csv
 

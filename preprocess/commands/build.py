@@ -21,9 +21,7 @@ WORK = "How it is built"
 def build_dataset(
     sessions: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="SESSIONS...", help="Recorded sessions, or folders of them.", show_default=False
-        ),
+        typer.Argument(metavar="SESSION", help="Recorded sessions, or folders of them.", show_default=False),
     ],
     out: Annotated[Path, typer.Option(help="The dataset: a folder that does not exist yet.")],
     calibration: Annotated[
@@ -159,7 +157,7 @@ def build_dataset(
             min=0, help="Draws the subjects of each split.", show_default="0", rich_help_panel=SPLITTING
         ),
     ] = None,
-    workers: Annotated[
+    jobs: Annotated[
         int | None,
         typer.Option(
             min=1,
@@ -194,6 +192,8 @@ def build_dataset(
     The face is found in color, and the same face is cut from depth, infrared and thermal through the
     calibration. Exits 1 where a session could not be built; the others are in the dataset all the same.
     After an interruption the same command goes on where it stopped.
+
+    Example: mavfer build-dataset sessions --calibration calibration.toml --traces traces --out clips
     """
     from rich.console import Console
 
@@ -204,10 +204,8 @@ def build_dataset(
     from .build_table import ENDLESS, print_report
     from .choices import chosen
 
-    if scheduler is not None and workers is not None:
-        raise UsageError(
-            "wanted --workers or --scheduler, found both; the cluster has its own workers: --workers"
-        )
+    if scheduler is not None and jobs is not None:
+        raise UsageError("wanted --jobs or --scheduler, found both; the cluster has its own workers: --jobs")
     if traces is not None and labels is not None:
         raise UsageError(
             "wanted --traces or --labels, found both; gold standards are made of traces: --labels"
@@ -247,7 +245,7 @@ def build_dataset(
                 yunet=yunet,
                 overwrite=overwrite,
                 fresh=fresh,
-                n_workers=workers,
+                n_workers=jobs,
                 scheduler=scheduler,
                 watch=progress,
             )

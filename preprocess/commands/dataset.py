@@ -8,6 +8,7 @@ import typer
 
 from ...capture.streams import Stream
 from ...errors import UsageError
+from ...facts import AsJson, plain, print_json
 from ..dataset.record import DEFAULT_SPLIT, SPLITS, Split
 
 
@@ -30,17 +31,22 @@ Folder = Annotated[Path, typer.Argument(metavar="DATASET", help="The dataset.", 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")]
 
 
-def check(dataset: Folder) -> None:
+def check(dataset: Folder, as_json: AsJson = False) -> None:
     """Read all of a dataset and name every problem; exits 1 where there is one.
 
     Every file must be the one that was built, every chunk must decode, every row and tick must be accounted
     for, labels must lie in [-1, 1], and the splits must know every session.
+
+    Example: mavfer dataset check clips
     """
     from ...progress import bar
     from ..dataset.checking import check_dataset
 
     with bar("reading") as on_progress:
         report = check_dataset(dataset, on_progress=on_progress)
+    if as_json:
+        print_json(plain(report))
+        raise typer.Exit(1 if report.problems else 0)
     for problem in report.problems:
         typer.echo(problem)
     size = f"{report.n_frames} frames of {report.n_sessions} sessions, {report.n_bytes / 1e6:.1f} MB"
@@ -56,8 +62,17 @@ def info(
     split: Annotated[
         str | None, typer.Option("--split", metavar="NAME", help="Show this split; all if not given.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Tell what is in a dataset: sessions, subjects, modalities, labels, splits, and how it was made."""
+    """Tell what is in a dataset: sessions, subjects, modalities, labels, splits, and how it was made.
+
+    Example: mavfer dataset info clips
+    """
+    if as_json:
+        from .dataset_facts import dataset_facts
+
+        print_json(dataset_facts(dataset, split_name=split))
+        return
     from .dataset_tables import print_dataset
 
     print_dataset(dataset, split_name=split)
@@ -65,7 +80,7 @@ def info(
 
 def merge(
     datasets: Annotated[
-        list[Path], typer.Argument(metavar="DATASET...", help="Two or more datasets.", show_default=False)
+        list[Path], typer.Argument(metavar="DATASET", help="Two or more datasets.", show_default=False)
     ],
     out: Annotated[Path, typer.Option(help="The merged dataset: a folder that does not exist yet.")],
     prefix: Annotated[
@@ -85,17 +100,21 @@ def merge(
     """Make one dataset of several that were built with one configuration; nothing is built again.
 
     Splits are united where they agree, and drawn anew where they do not, which is said.
+
+    Example: mavfer dataset merge clips-2025 clips-2026 --out clips
     """
+    from ...progress import waiting
     from ..exchange.merge import merge_datasets
 
-    report = merge_datasets(
-        datasets,
-        out=out,
-        prefixes=prefix or (),
-        same_subjects=same_subjects,
-        copy=copy,
-        overwrite=overwrite,
-    )
+    with waiting("merging"):
+        report = merge_datasets(
+            datasets,
+            out=out,
+            prefixes=prefix or (),
+            same_subjects=same_subjects,
+            copy=copy,
+            overwrite=overwrite,
+        )
     for remark in report.remarks:
         typer.echo(f"warning: {remark}", err=True)
     built = report.record.built
@@ -110,12 +129,16 @@ def merge(
 
 def export(
     dataset: Folder,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.", show_default=False)],
-    to: Annotated[To, typer.Option(help="A PNG per frame and a table, or tar files with a sample per clip.")],
+    to: Annotated[
+        To, typer.Option("--format", help="A PNG per frame and a table, or tar files with a sample per clip.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to make.")],
     split: Annotated[
         str, typer.Option(metavar="NAME", help="Which of the dataset's splits.")
     ] = DEFAULT_SPLIT,
-    fold: Annotated[int | None, typer.Option(min=0, help="Of a split in folds: the one to test.")] = None,
+    fold: Annotated[
+        int | None, typer.Option(min=0, metavar="K", help="Of a split in folds: the one to test.")
+    ] = None,
     part: Annotated[
         list[Part] | None, typer.Option(help="Of the split; may be repeated. All if not given.")
     ] = None,
@@ -144,6 +167,9 @@ def export(
     frames: OUT/SESSION/STREAM/ROW.png, 16 bit for depth (mm), infrared and thermal (centikelvin), and
     OUT/frames.csv with every other column and, in words, why a picture is missing. webdataset:
     OUT/PART-NUMBER.tar with a sample per clip, and OUT/clips.json.
+
+    Example: mavfer dataset export clips --format frames --out frames
+    Example: mavfer dataset export clips --format webdataset --part train --out shards
     """
     from ...progress import bar
     from ..dataset.clips import open_dataset
@@ -151,7 +177,7 @@ def export(
     asked = {"--length": length, "--step": step, "--shard-clips": shard_clips, "--labelled": labelled or None}
     misplaced = [name for name, value in asked.items() if value is not None]
     if to is To.FRAMES and misplaced:
-        raise UsageError(f"wanted {misplaced[0]} with --to webdataset, found it with --to frames")
+        raise UsageError(f"wanted {misplaced[0]} with --format webdataset, found it with --format frames")
     opened = open_dataset(dataset, split_name=split, fold=fold)
     parts: list[Split] = [split_part for split_part in SPLITS if split_part in (part or ())]
     with bar("exporting") as on_progress:

@@ -20,9 +20,12 @@ def report(
 
     The page needs no network and no other file. It tells what it finds in the dataset, also in one that an
     older mavfer built; columns that such a dataset lacks are left out, and named.
+
+    Example: mavfer dataset report clips --overwrite
     """
     from ...errors import OutputError
     from ...output import require_free
+    from ...progress import waiting
     from ..dataset.record import REPORT_NAME, read_record
     from ..report.page import dataset_page
 
@@ -31,5 +34,6 @@ def report(
     if path.is_dir():
         raise OutputError(f"wanted a file name, found a folder: {path}")
     require_free(path, overwrite=overwrite)
-    dataset_page(dataset).write(path, overwrite=overwrite)
+    with waiting("drawing the page"):
+        dataset_page(dataset).write(path, overwrite=overwrite)
     typer.echo(f"wrote the report: {path}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import DatasetError, UsageError
+from ...facts import AsJson, print_json
 from ..dataset.record import SplitConfig
 
 if TYPE_CHECKING:
@@ -59,11 +60,15 @@ def split(
     show: Annotated[bool, typer.Option("--show", help="Print the dataset's splits; change nothing.")] = False,
     remove: Annotated[str | None, typer.Option(metavar="NAME", help="Take a split out.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a split of that name.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Divide a dataset another way: whole subjects, never a subject in two; nothing is built again.
 
     The default split stays what it is. Labels are made alike by exchanging subjects among many draws, so
     that the earth mover's distance between the labels of each part and those of all is small.
+
+    Example: mavfer dataset split clips --folds 5
+    Example: mavfer dataset split clips --test S03,S07 --validation S01 --name by-hand
     """
     by_number = test_subjects is not None or validation_subjects is not None
     by_hand = test is not None or validation is not None
@@ -81,12 +86,20 @@ def split(
     if remove is not None:
         from ..splits.store import remove_split
 
-        _print_names(remove_split(dataset, remove), dataset)
+        _print_names(remove_split(dataset, remove), dataset, as_json=as_json)
+    elif show and as_json:
+        from .dataset_facts import split_facts
+
+        record = read_record(dataset)
+        schemes = record.splits if name is None else (record.scheme(name),)
+        print_json({"dataset": dataset, "splits": [split_facts(dataset, record, one) for one in schemes]})
     elif show:
         _show(dataset, read_record(dataset), name)
     else:
         way = _Way(folds, test_subjects, validation_subjects, test, validation, in_time, seed or 0)
-        _make(dataset, name or way.name, way, balance=balance is not False, overwrite=overwrite)
+        _make(
+            dataset, name or way.name, way, balance=balance is not False, overwrite=overwrite, as_json=as_json
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +150,7 @@ class _Way:
         return draw.draw_scheme(sessions, config, name=name, balance=balance)
 
 
-def _make(path: Path, name: str, way: _Way, *, balance: bool, overwrite: bool) -> None:
+def _make(path: Path, name: str, way: _Way, *, balance: bool, overwrite: bool, as_json: bool) -> None:
     """Write a split into the dataset's record and print it."""
     from ..dataset.record import read_record
     from ..splits.store import add_split, require_name_free
@@ -159,8 +172,13 @@ def _make(path: Path, name: str, way: _Way, *, balance: bool, overwrite: bool) -
             f"sessions of others: {path}"
         )
     record = add_split(path, scheme, overwrite=overwrite)
-    _print_scheme(path, record, scheme)
-    _print_gain(sessions, scheme, compared)
+    if as_json:
+        from .dataset_facts import split_facts
+
+        print_json({"dataset": path, "splits": [split_facts(path, record, scheme)]})
+    else:
+        _print_scheme(path, record, scheme)
+        _print_gain(sessions, scheme, compared)
     _warn(record, scheme)
 
 
@@ -205,7 +223,10 @@ def _listed(subjects: str | None) -> list[str]:
     return [one for one in (subjects or "").split(",") if one.strip()]
 
 
-def _print_names(record: "DatasetRecord", path: Path) -> None:
+def _print_names(record: "DatasetRecord", path: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"dataset": path, "splits": [{"name": scheme.name} for scheme in record.splits]})
+        return
     typer.echo(f"splits: {', '.join(scheme.name for scheme in record.splits)}: {path}")
 
 

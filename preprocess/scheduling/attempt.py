@@ -89,7 +89,7 @@ def attempt(task: SessionTask, advanced: Advanced) -> Result:
     except OSError as error:
         return Failure(_of_the_disk(error, task, folder))
     except MemoryError:
-        return Failure(DatasetError(f"the memory is full; build with fewer --workers: {task.path}"))
+        return Failure(DatasetError(f"the memory is full; build with fewer --jobs: {task.path}"))
     except Exception as error:  # one session's trouble, whatever it is, must not end the others' build
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return Failure(

@@ -164,8 +164,8 @@ def _connected(address: str) -> Iterator[Client]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise UsageError(
-            "wanted Dask for --scheduler, it is not installed; install mavfer[cluster]: distributed"
+        raise DatasetError(
+            f"wanted Dask for --scheduler, found none ({error}); run `pip install 'mavfer[cluster]'`"
         ) from error
     if not re.fullmatch(ADDRESS, address):
         raise UsageError(

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
 from mavfer.calibrate.calibration import Calibration
 from mavfer.calibrate.calibration_file import read_calibration, write_calibration
 from mavfer.calibrate.solver.search import find_views
@@ -21,6 +20,7 @@ from mavfer.capture.master import record
 from mavfer.capture.rig import read_rig, simulated_rig_file
 from mavfer.capture.session import Session, open_session
 from mavfer.capture.simulated.rig import simulated_rig
+from mavfer.command_line import command_line
 from mavfer.errors import CalibrationError, ConfigError, OutputError
 
 BOARD = Chessboard(9, 6, 25.0)
@@ -104,12 +104,12 @@ def test_the_command_writes_the_file_and_prints_a_line_per_camera(
     monkeypatch.setattr("mavfer.calibrate.solver.solve.calibrate_sessions", lambda *_, **__: solved)
     out = tmp_path / "calibration.toml"
     arguments = ["calibrate", "solve", str(board_session), "--board", "9x6x25mm", "--out", str(out)]
-    result = CliRunner().invoke(command_line("calibrate"), arguments)
+    result = CliRunner().invoke(command_line(), arguments)
     assert result.exit_code == 0, result.output
     for word in ("color", "depth", "thermal", "rms px", "coverage", "mm from color", "depth shift", str(out)):
         assert word in result.output.replace("\n", "")
     assert read_calibration(out).color == solved.color
-    refused = CliRunner().invoke(command_line("calibrate"), arguments)
+    refused = CliRunner().invoke(command_line(), arguments)
     assert isinstance(refused.exception, OutputError)
 
 
@@ -123,7 +123,7 @@ def test_a_wrong_board_is_refused_before_anything_is_read(tmp_path: Path) -> Non
         "--out",
         str(tmp_path / "c.toml"),
     ]
-    result = CliRunner().invoke(command_line("calibrate"), arguments)
+    result = CliRunner().invoke(command_line(), arguments)
     assert isinstance(result.exception, ConfigError)
     assert not (tmp_path / "c.toml").exists()
 

@@ -19,7 +19,6 @@ import simplejpeg
 from playwright.sync_api import expect, sync_playwright
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
 from mavfer.calibrate.guide.finder import Finder, Watcher
 from mavfer.calibrate.guide.live import LiveGuide, require_guidable
 from mavfer.calibrate.guide.places import HOLD_S, MAX_GAP_S, Places
@@ -33,6 +32,7 @@ from mavfer.capture.rig import Rig, change_scene, parse_rig, simulated_rig_file
 from mavfer.capture.session import open_session
 from mavfer.capture.status import TakeStatus
 from mavfer.capture.streams import Stream
+from mavfer.command_line import command_line
 from mavfer.errors import CalibrationError, ConfigError, OutputError
 
 BOARD = Chessboard(9, 6, 25.0)
@@ -294,7 +294,7 @@ def test_what_cannot_end_well_is_refused_before_the_take(
     monkeypatch.chdir(tmp_path)
     Path("rig.toml").write_text(simulated_rig_file())
     asked = ["calibrate", "live", "--rig", "rig.toml", "--out", "board", "--no-monitor", *words]
-    result = CliRunner().invoke(command_line("calibrate"), asked)
+    result = CliRunner().invoke(command_line(), asked)
     assert isinstance(result.exception, error)
     assert not Path("board").exists()
 
@@ -311,7 +311,7 @@ def test_a_session_that_is_not_solved_is_kept_with_the_command_that_solves_it(
     monkeypatch.chdir(tmp_path)
     Path("rig.toml").write_text(simulated_rig_file().replace('target = "face"', "fps = 10"))
     asked = ["calibrate", "live", "--rig", "rig.toml", "--out", "board", "--no-monitor", "--seconds", "1"]
-    result = CliRunner().invoke(command_line("calibrate"), asked)
+    result = CliRunner().invoke(command_line(), asked)
     assert isinstance(result.exception, SystemExit if by_hand else CalibrationError)
     assert "complete: 10 ticks" in result.output
     assert "missing: " in result.output or "was not seen standing still" in result.output

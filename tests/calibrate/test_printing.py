@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
 from mavfer.calibrate.boards.detect import find_corners
 from mavfer.calibrate.boards.printing import (
     EDGE_MM,
@@ -22,6 +21,7 @@ from mavfer.calibrate.boards.printing import (
 )
 from mavfer.capture.board import Board
 from mavfer.capture.streams import Stream
+from mavfer.command_line import command_line
 from mavfer.errors import ConfigError, OutputError, UsageError
 
 EVERY = ["9x6x25mm", "charuco-11x8x20mm", "aruco-4x3x40mm", "circles-4x11x20mm-14mm"]
@@ -137,14 +137,14 @@ def test_the_instructions_say_how_to_print_warm_hold_and_solve() -> None:
 def test_the_command_writes_once_and_prints_the_instructions_of_a_png(tmp_path: Path) -> None:
     out = tmp_path / "board.png"
     arguments = ["board", "print", "7x5x30mm", "--out", str(out), "--dpi", "60"]
-    result = CliRunner().invoke(command_line("board"), arguments)
+    result = CliRunner().invoke(command_line(), arguments)
     assert result.exit_code == 0, result.output
     assert "Print at 100 %" in result.stdout
     assert "looks the same upside down" in result.stderr
     assert str(out) in result.stdout
-    again = CliRunner().invoke(command_line("board"), arguments)
+    again = CliRunner().invoke(command_line(), arguments)
     assert isinstance(again.exception, OutputError)
-    assert CliRunner().invoke(command_line("board"), [*arguments, "--overwrite"]).exit_code == 0
+    assert CliRunner().invoke(command_line(), [*arguments, "--overwrite"]).exit_code == 0
 
 
 @pytest.mark.parametrize("wrong", [("--out", "board.svg"), ("--dpi", "9"), ("--paper", "B5")])
@@ -154,6 +154,6 @@ def test_a_misused_option_is_refused_before_anything_is_written(
     options = {"--out": "board.pdf", **dict([wrong])}
     options["--out"] = str(tmp_path / options["--out"])
     words = [word for pair in options.items() for word in pair]
-    result = CliRunner().invoke(command_line("board"), ["board", "print", "9x6x25mm", *words])
+    result = CliRunner().invoke(command_line(), ["board", "print", "9x6x25mm", *words])
     assert isinstance(result.exception, UsageError)
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
 from mavfer.calibrate.boards.detect import find_corners
 from mavfer.calibrate.calibration import Calibration, ViewResidual, camera_name
 from mavfer.calibrate.calibration_file import read_calibration, write_calibration
@@ -26,6 +25,7 @@ from mavfer.capture.session import Session, open_session
 from mavfer.capture.simulated.rig import simulated_rig
 from mavfer.capture.streams import Stream
 from mavfer.capture.synchronize import Synchronized, synchronize
+from mavfer.command_line import command_line
 from mavfer.errors import CalibrationError, OutputError
 from mavfer.report import Page
 
@@ -169,7 +169,7 @@ def test_a_page_through_sessions_shows_curves_and_overlays_and_calls_them_simula
     write_calibration(file, true_calibration)
     options = [word for path in sessions.values() for word in ("--session", str(path))]
     arguments = ["calibrate", "show", str(file), *options, "--out", str(out)]
-    result = CliRunner().invoke(command_line("calibrate"), arguments)
+    result = CliRunner().invoke(command_line(), arguments)
     assert result.exit_code == 0, result.output
     assert str(out) in result.output.replace("\n", "")
     text = out.read_text()
@@ -178,9 +178,9 @@ def test_a_page_through_sessions_shows_curves_and_overlays_and_calls_them_simula
     assert text.count("epipolar curves") == 4
     assert len(re.findall(r"px from their curves", text)) == 2
     assert "simulated</span>" in text
-    refused = CliRunner().invoke(command_line("calibrate"), arguments)
+    refused = CliRunner().invoke(command_line(), arguments)
     assert isinstance(refused.exception, OutputError)
-    again = CliRunner().invoke(command_line("calibrate"), [*arguments, "--overwrite"])
+    again = CliRunner().invoke(command_line(), [*arguments, "--overwrite"])
     assert again.exit_code == 0
     assert out.read_text() == text
 
@@ -243,6 +243,6 @@ def test_what_a_moment_lacks_is_left_out_of_its_pictures(
 def test_a_missing_calibration_writes_no_page(tmp_path: Path) -> None:
     out = tmp_path / "page.html"
     arguments = ["calibrate", "show", str(tmp_path / "none.toml"), "--out", str(out)]
-    result = CliRunner().invoke(command_line("calibrate"), arguments)
+    result = CliRunner().invoke(command_line(), arguments)
     assert isinstance(result.exception, CalibrationError)
     assert not out.exists()

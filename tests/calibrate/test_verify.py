@@ -14,7 +14,6 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
 from mavfer.calibrate.calibration import Calibration
 from mavfer.calibrate.calibration_file import write_calibration
 from mavfer.calibrate.verify.verify import verify
@@ -25,6 +24,7 @@ from mavfer.capture.session import Session, open_session, write_record
 from mavfer.capture.session_writer import SessionWriter
 from mavfer.capture.simulated.rig import simulated_rig
 from mavfer.capture.streams import Stream
+from mavfer.command_line import command_line
 from mavfer.errors import CalibrationError, OutputError
 
 SECONDS = 6.0
@@ -222,7 +222,7 @@ def test_the_command_prints_a_line_per_camera_writes_the_page_and_exits_by_the_v
     good, bad, page = tmp_path / "good.toml", tmp_path / "bad.toml", tmp_path / "page.html"
     write_calibration(good, true)
     write_calibration(bad, knocked(true, "thermal", turn_deg=(0.5, 0.0, 0.0)))
-    app = command_line("calibrate")
+    app = command_line()
     few = ["--moments", "6"]
     agrees = CliRunner().invoke(app, ["calibrate", "verify", str(good), str(face.path), *few])
     assert agrees.exit_code == 0, agrees.output

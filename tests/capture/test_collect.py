@@ -19,7 +19,6 @@ import pytest
 import zmq
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
 from mavfer.capture.collect.collect import collect
 from mavfer.capture.collect.receive_files import FileLine, partial_of
 from mavfer.capture.collect.send_files import files_to_send, open_own, session_folder
@@ -32,6 +31,7 @@ from mavfer.capture.session import open_session, read_record, write_record
 from mavfer.capture.session_facts import session_facts
 from mavfer.capture.session_writer import SessionWriter
 from mavfer.capture.streams import Stream, StreamSpec
+from mavfer.command_line import command_line
 from mavfer.errors import ConfigError, MavferError, RecordError, SessionError
 
 MIB = 2**20
@@ -202,7 +202,7 @@ def test_a_take_of_a_waiting_recorder_is_collected_by_the_command_that_it_names(
     path = lab.folder / "sessions" / "S01-001"
 
     def run(*words):
-        return CliRunner().invoke(command_line(words[0]), [str(word) for word in words])
+        return CliRunner().invoke(command_line(), [str(word) for word in words])
 
     took = run("record", path, "--rig", lab.rig_file, "--subject", "S01", "--seconds", "1", "--no-monitor")
     assert took.exit_code == 0, took.output

@@ -6,15 +6,15 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
 from mavfer.capture.rig import Rig, change_scene, read_rig
 from mavfer.capture.session import open_session
+from mavfer.command_line import command_line
 from mavfer.errors import ConfigError, MavferError
 
 
 def run(*words):
     """Run a command; return its exit code, what it printed, and the error it would have told."""
-    result = CliRunner().invoke(command_line(words[0]), [str(word) for word in words])
+    result = CliRunner().invoke(command_line(), [str(word) for word in words])
     told = result.exception if isinstance(result.exception, MavferError) else None
     if result.exception is not None and told is None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -99,7 +99,7 @@ def test_a_take_that_ends_before_the_protocols_last_step_is_warned_of(tmp_path, 
     rig = write_rig(tmp_path, make_video(), tail=VIRTUAL)
     words = ("record", tmp_path / "take", "--rig", rig, "--subject", "S01", "--consent", "C-12")
     words += ("--protocol", tmp_path / "protocol.toml", "--seconds", "1.5")
-    result = CliRunner().invoke(command_line("record"), [str(word) for word in words])
+    result = CliRunner().invoke(command_line(), [str(word) for word in words])
     assert result.exit_code == 0
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
     assert line == (
@@ -111,7 +111,7 @@ def test_rig_check_finds_every_recorder_and_leaves_nothing_behind(tmp_path, make
     rig = write_rig(tmp_path, make_video())
     before = sorted(tmp_path.iterdir())
     code, out, _ = run("rig", "check", rig, "--folder", tmp_path / "sessions", "--json")
-    (found,) = json.loads(out)
+    (found,) = json.loads(out)["recorders"]
     assert (code, found["problem"], found["name"]) == (0, "", "cam")
     assert found["write_bytes_per_s"] > 1e5
     assert found["status"]["disk_free_bytes"] > 0
@@ -128,7 +128,7 @@ def test_rig_check_names_the_recorder_that_is_missing(tmp_path, make_video):
         tmp_path, make_video(), head=f"[master]\nport = {min(port, 65_000)}\n", tail="spawn = false\n"
     )
     code, out, _ = run("rig", "check", rig, "--wait", "1", "--json")
-    (found,) = json.loads(out)
+    (found,) = json.loads(out)["recorders"]
     assert code == 1
     assert "run `mavfer recorder cam --rig RIG` there" in found["problem"]
 

@@ -1,6 +1,5 @@
 import pytest
 
-from mavfer.__main__ import command_line
 from mavfer.capture.protocol import Consent, Protocol, Step, StepMarker
 from mavfer.capture.protocol_file import (
     ProtocolFile,
@@ -9,6 +8,7 @@ from mavfer.capture.protocol_file import (
     read_protocol,
     take_metadata,
 )
+from mavfer.command_line import command_line
 from mavfer.errors import ConfigError
 
 STUDY = ProtocolFile.model_validate(
@@ -201,8 +201,8 @@ def test_every_sign_of_a_shape_that_is_no_hash_or_question_mark_stands_for_itsel
 def test_the_command_writes_a_protocol_file_once(tmp_path, capsys):
     file = tmp_path / "protocol.toml"
     command = ["protocol", "new", "--out", str(file), "--name", "pilot"]
-    command_line("protocol")(command, standalone_mode=False)
+    command_line()(command, standalone_mode=False)
     assert read_protocol(file).name == "pilot"
     assert f"--protocol {file}" in capsys.readouterr().out
     with pytest.raises(Exception, match="pass --overwrite"):
-        command_line("protocol")(command, standalone_mode=False)
+        command_line()(command, standalone_mode=False)

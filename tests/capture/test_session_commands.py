@@ -3,10 +3,10 @@ import json
 import numpy as np
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
 from mavfer.capture.mcap_reader import McapReader
 from mavfer.capture.session import open_session, read_record, write_record
 from mavfer.capture.streams import Stream
+from mavfer.command_line import command_line
 from mavfer.errors import MavferError
 
 KINECT = "kinect.0000.mcap"
@@ -14,7 +14,7 @@ KINECT = "kinect.0000.mcap"
 
 def run(*words):
     """Run a command; return its exit code, what it printed, and the error it would have told."""
-    result = CliRunner().invoke(command_line(words[0]), [str(word) for word in words])
+    result = CliRunner().invoke(command_line(), [str(word) for word in words])
     told = result.exception if isinstance(result.exception, MavferError) else None
     if result.exception is not None and told is None and not isinstance(result.exception, SystemExit):
         raise result.exception

@@ -233,7 +233,7 @@ def test_a_session_that_the_disk_has_no_room_for_has_failed_and_the_others_stand
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))\n"
         "from mavfer.__main__ import build_dataset; build_dataset()"
     )
-    options = ["--calibration", calibration_file, "--out", tmp_path / "d", "--workers", "1"]
+    options = ["--calibration", calibration_file, "--out", tmp_path / "d", "--jobs", "1"]
     words = [sys.executable, "-c", script, film, simulated_session, *options, "--verify-moments", "0"]
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
     assert done.returncode == 1, done.stderr

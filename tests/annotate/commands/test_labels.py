@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from mavfer.__main__ import command_line
 from mavfer.annotate.fusion.gold_file import read_gold
 from mavfer.annotate.study.films import read_film
 from mavfer.annotate.trace import Trace, write_trace
+from mavfer.command_line import command_line
 from mavfer.errors import OutputError, TraceError, UsageError
 
 TIME_S = np.arange(0, 60, 0.1)
@@ -31,7 +31,7 @@ def traces(tmp_path: Path) -> Path:
 
 
 def run(*words: object) -> Result:
-    return CliRunner().invoke(command_line("labels"), ["labels", "fuse", *map(str, words)])
+    return CliRunner().invoke(command_line(), ["labels", "fuse", *map(str, words)])
 
 
 def test_every_session_and_dimension_gets_a_gold_standard_and_a_row(traces: Path, tmp_path: Path) -> None:
@@ -53,7 +53,17 @@ def test_every_session_and_dimension_gets_a_gold_standard_and_a_row(traces: Path
 
 
 def test_the_same_traces_give_the_same_bytes(traces: Path, tmp_path: Path) -> None:
-    options = ["--method", "dtw", "--weights", "r-others", "--smooth", "savgol", "--window-s", 1, "--center"]
+    options = [
+        "--method",
+        "dtw",
+        "--weights",
+        "r-others",
+        "--smoothing",
+        "savgol",
+        "--window-s",
+        1,
+        "--center",
+    ]
     for name in ("one", "two"):
         assert run(traces, "--out", tmp_path / name, *options).exit_code == 0
     for path in (tmp_path / "one").iterdir():
@@ -141,7 +151,7 @@ def test_frame_times_come_from_a_study(make_study, traces: Path, tmp_path: Path)
             ["--lag", "estimate", "--reference", ".", "--common-lag-s", "1"],
             "lags against a reference are whole",
         ),
-        (["--smooth", "median"], "wanted a smoothing and the width of its window"),
+        (["--smoothing", "median"], "wanted a smoothing and the width of its window"),
         (["--window-s", "2"], "wanted a smoothing and the width of its window"),
         (["--weights", "r-mean"], "wanted equal for mean, found r-mean"),
         (["--band-s", "2"], "wanted --band-s with --method dtw only"),

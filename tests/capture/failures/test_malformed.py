@@ -27,8 +27,8 @@ GROWTH_MB = 5
 """Less than ten thousand more messages would take if each were kept, after a first ten thousand have had the
 process grow to its size."""
 N_FLOODS = 4
-"""What is kept adds up with every flood; a heap that finds its size, on a busy machine at times a little later
-than after the first one, does not."""
+"""What is kept adds up with every flood; a heap that finds its size, on a busy machine at times a little
+later than after the first one, does not."""
 FOREIGN = "0123456789abcdef"
 
 WHOLE = {

@@ -9,7 +9,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
+from mavfer.command_line import command_line
 from mavfer.errors import ConfigError, UsageError
 
 WAIT_S = 200
@@ -116,14 +116,12 @@ def test_where_the_input_ends_nobody_is_asked_any_more(tmp_path):
 
 
 def run(*given):
-    result = CliRunner().invoke(command_line("rig"), ["rig", "check", *map(str, given)])
+    result = CliRunner().invoke(command_line(), ["rig", "check", *map(str, given)])
     return result.exit_code, result.exception
 
 
 def run_whole(*given):
-    result = CliRunner().invoke(
-        command_line("rig"), ["rig", "check", *map(str, given)], env={"COLUMNS": "200"}
-    )
+    result = CliRunner().invoke(command_line(), ["rig", "check", *map(str, given)], env={"COLUMNS": "200"})
     return result.exit_code, result.stdout, result.stderr
 
 
@@ -177,8 +175,8 @@ def test_a_recorder_that_the_rig_does_not_have_is_misuse(tmp_path):
 def test_rig_check_names_the_producer_that_is_missing(tmp_path):
     rig = write_rig(tmp_path, '[recorders.thermal]\ncamera = "flir-a65"\n')
     result = CliRunner().invoke(
-        command_line("rig"), ["rig", "check", str(rig), "--folder", str(tmp_path / "sessions"), "--json"]
+        command_line(), ["rig", "check", str(rig), "--folder", str(tmp_path / "sessions"), "--json"]
     )
     assert result.exit_code == 1, result.exception
-    (one,) = json.loads(result.stdout)
+    (one,) = json.loads(result.stdout)["recorders"]
     assert "MAVFER_GENTL_CTI wants a GenTL producer (.cti), found nothing there" in one["problem"]

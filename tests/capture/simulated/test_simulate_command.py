@@ -17,7 +17,7 @@ from mavfer.errors import UsageError
         ("--serial", "way too long", "--serial wants 1 to 15 letters and digits, found 'way too long'"),
         ("--serial", "", "--serial wants"),
         ("--board", "3x", "board: wanted a board such as 9x6x25mm"),
-        ("--target", "cat", "target: wanted 'face' or 'board', found 'cat'"),
+        ("--scene", "cat", "target: wanted 'face' or 'board', found 'cat'"),
         ("--light", "7", "light: wanted at most 1, found 7.0"),
         ("--seed", "-1", "seed: wanted at least 0, found -1"),
         ("--subject", "", "wanted a subject pseudonym"),

@@ -368,7 +368,7 @@ BAD = {
     ),
     "an address of no camera": (["--address", "0.0.0.0"], "--address wants the address of one camera"),
     "a serial that is none": (["--serial", "a b"], "--serial wants 1 to 15 letters and digits, found 'a b'"),
-    "a scene that is none": (["--target", "dog"], "found 'dog'"),
+    "a scene that is none": (["--scene", "dog"], "found 'dog'"),
 }
 
 

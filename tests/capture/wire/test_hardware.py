@@ -96,7 +96,7 @@ def test_rig_check_tells_the_producer_and_which_camera_answers(wire, producer, t
     rig.write_text(RIG, encoding="utf-8")
     environment = {**os.environ, "MAVFER_GENTL_CTI": str(producer)}
     words = (sys.executable, "-m", "mavfer", "rig", "check", rig, "--folder", tmp_path / "sessions")
-    (one,) = json.loads(wire.run(*words, "--json", env=environment).stdout)
+    (one,) = json.loads(wire.run(*words, "--json", env=environment).stdout)["recorders"]
     assert one["problem"] == ""
     assert one["producers"] == [f"{producer} (MAVFER_GENTL_CTI)"]
     assert one["nodes"]["simulated"] is True

@@ -111,8 +111,7 @@ def test_rig_check_names_the_camera_and_its_producer(wire, producer, tmp_path):
     wire.simulated_a65("--serial", "65000042")
     rig = rig_file(tmp_path, producer)
     words = (sys.executable, "-m", "mavfer", "rig", "check", rig, "--folder", tmp_path, "--json")
-    found = json.loads(wire.run(*words).stdout)
-    recorders = found["recorders"] if isinstance(found, dict) else found
+    recorders = json.loads(wire.run(*words).stdout)["recorders"]
     assert recorders[0]["problem"] == ""
     assert "65000042" in json.dumps(recorders[0]["nodes"])
 

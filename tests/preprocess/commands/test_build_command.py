@@ -55,7 +55,7 @@ def test_a_failed_session_is_named_and_the_exit_code_is_1(
         out=tmp_path / "b",
         subject="B",
     )
-    result = run(video_session, blank, "--out", tmp_path / "d", "--workers", 1)
+    result = run(video_session, blank, "--out", tmp_path / "d", "--jobs", 1)
     assert result.exit_code == 1
     assert result.stderr.count("not built") == 1
     assert "not built: b: wanted a face" in result.stderr
@@ -121,7 +121,7 @@ def test_an_interrupted_build_says_what_is_kept_and_the_same_command_goes_on(
         "Shown.ended = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
         "from mavfer.__main__ import build_dataset; build_dataset()"
     )
-    words = [str(video_session), str(other), "--out", str(tmp_path / "d"), "--fps", "1", "--workers", "1"]
+    words = [str(video_session), str(other), "--out", str(tmp_path / "d"), "--fps", "1", "--jobs", "1"]
     stopped = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True)
     assert stopped.returncode == 130, stopped.stderr
     kept = "1 session is finished and kept; the same command goes on from there"
@@ -138,7 +138,7 @@ def test_an_interrupted_build_says_what_is_kept_and_the_same_command_goes_on(
         ["--seed", "-1"],
         ["--size", "4"],
         ["--align", "chin"],
-        ["--workers", "0"],
+        ["--jobs", "0"],
         ["--margin", "2"],
     ],
 )

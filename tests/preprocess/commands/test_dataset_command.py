@@ -87,22 +87,25 @@ def test_merge_says_what_it_made_and_what_it_drew_anew(run: Callable, tmp_path: 
 
 def test_exports_say_what_they_wrote(run: Callable, tmp_path: Path, write_dataset: Write):
     folder = write_dataset(tmp_path / "d")
-    code, out, _ = run("export", folder, tmp_path / "f", "--to", "frames", "--stream", "color")
+    code, out, _ = run("export", folder, "--out", tmp_path / "f", "--format", "frames", "--stream", "color")
     assert (code, out) == (0, f"40 frames of 1 sessions, 40 pictures: {tmp_path / 'f'}\n")
-    code, out, _ = run("export", folder, tmp_path / "w", "--to", "webdataset", "--length", 8)
+    code, out, _ = run("export", folder, "--out", tmp_path / "w", "--format", "webdataset", "--length", 8)
     assert (code, out) == (0, f"5 clips of 1 sessions in 1 tar files: {tmp_path / 'w'}\n")
-    code, _, err = run("export", folder, tmp_path / "g", "--to", "frames", "--length", 8)
-    assert (code, err) == (2, "error: wanted --length with --to webdataset, found it with --to frames\n")
-    assert run("export", folder, tmp_path / "g", "--to", "frames", "--split", "paper")[0] == 1
+    code, _, err = run("export", folder, "--out", tmp_path / "g", "--format", "frames", "--length", 8)
+    assert (code, err) == (
+        2,
+        "error: wanted --length with --format webdataset, found it with --format frames\n",
+    )
+    assert run("export", folder, "--out", tmp_path / "g", "--format", "frames", "--split", "paper")[0] == 1
     assert not (tmp_path / "g").exists()
 
 
 def test_a_folder_of_a_fold_is_exported_as_its_fold_says(run: Callable, tmp_path: Path):
     golden = GOLDEN / "dataset-v2"
-    words = ("--to", "frames", "--split", "loso", "--fold", 1, "--part", "test")
-    code, out, _ = run("export", golden, tmp_path / "f", *words)
+    words = ("--format", "frames", "--split", "loso", "--fold", 1, "--part", "test")
+    code, out, _ = run("export", golden, "--out", tmp_path / "f", *words)
     assert (code, out.split(":")[0]) == (0, "20 frames of 1 sessions, 19 pictures")
-    code, _, err = run("export", golden, tmp_path / "g", "--to", "frames", "--split", "loso")
+    code, _, err = run("export", golden, "--out", tmp_path / "g", "--format", "frames", "--split", "loso")
     assert code == 1
     assert err == f"error: split 'loso' is in folds: pass --fold 0 to 2: {golden}\n"
 

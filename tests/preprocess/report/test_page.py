@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mavfer.__main__ import command_line
 from mavfer.capture.streams import Stream
+from mavfer.command_line import command_line
 from mavfer.errors import DatasetError, OutputError
 from mavfer.preprocess.dataset.record import Part, Reason, SplitScheme, read_record
 from mavfer.preprocess.report import cards, looks, losses
@@ -251,7 +251,7 @@ def test_a_dataset_without_a_record_is_refused_in_one_line(tmp_path):
 
 
 def run(*words: object):
-    return CliRunner().invoke(command_line("dataset"), ["dataset", "report", *map(str, words)])
+    return CliRunner().invoke(command_line(), ["dataset", "report", *map(str, words)])
 
 
 def test_the_command_writes_the_page_and_never_over_another_unasked(tmp_path, make_dataset):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from mavfer.__main__ import command_line
+from mavfer.command_line import command_line
 from mavfer.errors import DatasetError, MavferError, OutputError, UsageError
 from mavfer.preprocess.dataset.checking import check_dataset
 from mavfer.preprocess.dataset.clips import open_dataset, sha256_of_file
@@ -30,7 +30,7 @@ def dataset(written: Path, tmp_path: Path) -> Path:
 
 def split(path: Path, *options: str) -> Result:
     words = ["dataset", "split", str(path), *options]
-    result = CliRunner().invoke(command_line("dataset"), words, env={"COLUMNS": "160"})
+    result = CliRunner().invoke(command_line(), words, env={"COLUMNS": "160"})
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
