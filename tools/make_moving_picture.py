@@ -87,15 +87,8 @@ def main() -> None:
         page.paste(Image.fromarray(small), (x, HEAD))
         pages.append(page)
     first, *others = pages
-    first.save(
-        asked.out,
-        save_all=True,
-        append_images=others,
-        duration=round(1000 / FPS),
-        loop=0,
-        quality=QUALITY,
-        method=6,
-    )
+    settings = {"duration": round(1000 / FPS), "loop": 0, "quality": QUALITY, "method": 6}
+    first.save(asked.out, save_all=True, append_images=others, **settings)
     print(f"{len(pages)} pictures of {first.width} x {first.height}, {asked.out.stat().st_size / 1e6:.2f} MB")
 
 
