@@ -19,7 +19,7 @@ from .recipe import Recipe
 from .settings import autocast
 
 GRADIENT_ERROR_LIMIT = 0.05
-"""Of a gradient's norm; layers that work came to at most 0.004 here, broken ones to 1 and more."""
+"""Of a gradient's norm; layers that work came to at most 0.024 here, broken ones to 1 and more."""
 CANCELLED = 1e-2
 """Of the largest gradient of a layer: one below that, such as a single peephole's, is what is left of a sum
 that cancels, and its error is measured against that."""
