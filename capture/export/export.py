@@ -17,7 +17,8 @@ from .arrays import npz_bytes, write_arrays
 from .films import require_h264, write_video, write_videos
 from .frames import Selection, Walk, select
 from .images import FRAMES_NAME, png_of, write_documents, write_frames, write_images, write_markers
-from .rerun_file import require_rerun, rrd_bytes, write_rrd
+from .rerun_chunks import require_rerun
+from .rerun_file import rrd_bytes, write_rrd
 
 
 class ExportFormat(StrEnum):
@@ -88,7 +89,7 @@ def export(
     if format is ExportFormat.MP4:
         require_h264()
     if format is ExportFormat.RRD:
-        require_rerun()
+        require_rerun("--format rrd")
     selection = select(session, streams=streams, start_s=start_s, end_s=end_s)
     if as_file and format is ExportFormat.MP4 and len(selection.streams) != 1:
         names = ", ".join(frames.stream.value for frames in selection.streams)

@@ -1,7 +1,5 @@
 """A session as a Rerun recording (`.rrd`) for its viewer: pictures, markers, counters on two timelines."""
 
-import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,31 +8,21 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from ...errors import OutputError
 from ..payload import jpeg_of
 from ..streams import Stream
 from .colors import coloring_of
 from .frames import Selection, StreamFrames, Walk
+from .rerun_chunks import SESSION_TIME, chunk, session_time, write_layout, write_recording
 
 if TYPE_CHECKING:
+    import rerun.blueprint as rrb
     from rerun.chunk import Chunk
 
-SESSION_TIME = "session_time"
-"""The timeline of seconds since the first tick; the other one is "tick"."""
+APPLICATION = "mavfer"
 TICK = "tick"
+"""The timeline beside SESSION_TIME."""
 JPEG_QUALITY = 90
 N_SAMPLES = 24
-
-
-def require_rerun() -> None:
-    """Raise OutputError unless Rerun's library is there, in a version that writes chunk by chunk."""
-    try:
-        import rerun.chunk  # noqa: F401
-    except ImportError as error:
-        raise OutputError(
-            f"wanted Rerun 0.41 or newer for --format rrd, found none ({error}); "
-            "run `pip install 'mavfer[view]'`"
-        ) from error
 
 
 def rrd_bytes(selection: Selection) -> int:
@@ -60,35 +48,42 @@ def write_rrd(path: Path, selection: Selection, walk: Walk) -> None:
     OSError
         The disk refused.
     """
-    from rerun.chunk import LazyChunkStream
+    write_recording(
+        path, _chunks(selection, walk), application_id=APPLICATION, recording_id=selection.session.id
+    )
 
-    broken: list[BaseException] = []
 
-    def chunks() -> "Iterator[Chunk]":
-        try:
-            yield from _chunks(selection, walk)
-        except BaseException as error:  # Rerun passes on its words alone, of Ctrl-C too
-            broken.append(error)
-            raise
+def write_session_layout(path: Path, selection: Selection) -> None:
+    """Write how a session's recording opens: pictures above, counters and markers below.
 
-    try:
-        LazyChunkStream.from_iter(chunks()).write_rrd(
-            path, application_id="mavfer", recording_id=selection.session.id
-        )
-    except RuntimeError as error:
-        if broken:
-            raise broken[0] from None
-        refused = re.search(r"\(os error (\d+)\)", str(error))
-        if refused is None:
-            raise
-        raise OSError(int(refused[1]), os.strerror(int(refused[1])), str(path)) from error
+    Raises
+    ------
+    OSError
+        The disk refused.
+    """
+    import rerun.blueprint as rrb
+
+    pictures = [_picture(frames.stream) for frames in selection.streams]
+    below: list[rrb.View] = [rrb.TimeSeriesView(origin="/counters", name="frames kept and lost")]
+    if selection.markers:
+        below.append(rrb.TextLogView(origin="/markers", name="markers"))
+    layout = rrb.Blueprint(
+        rrb.Vertical(rrb.Horizontal(*pictures), rrb.Horizontal(*below), row_shares=[3, 1]),
+        rrb.TimePanel(timeline=SESSION_TIME, state="collapsed"),
+        rrb.SelectionPanel(state="collapsed"),
+        rrb.BlueprintPanel(state="collapsed"),
+    )
+    write_layout(path, layout, application_id=APPLICATION)
+
+
+def _picture(stream: Stream) -> "rrb.Spatial2DView":
+    import rerun.blueprint as rrb
+
+    origin = "/thermal/colors" if stream is Stream.THERMAL else f"/{stream.value}"
+    return rrb.Spatial2DView(origin=origin, name=stream.value)
 
 
 def _chunks(selection: Selection, walk: Walk) -> "Iterator[Chunk]":
-    import rerun as rr
-
-    name = rr.archetypes.RecordingInfo.columns(name=[selection.session.id])
-    yield _chunk("/__properties", [], name)
     for frames in selection.streams:
         if frames.codec.startswith("jpeg"):
             yield from _jpegs(frames, walk)
@@ -104,9 +99,9 @@ def _jpegs(frames: StreamFrames, walk: Walk) -> "Iterator[Chunk]":
     import rerun as rr
 
     path = f"/{frames.stream.value}"
-    yield _chunk(path, [], rr.EncodedImage.columns(media_type=["image/jpeg"]))
+    yield chunk(path, [], rr.EncodedImage.columns(media_type=["image/jpeg"]))
     for i, payload in walk.payloads(frames):
-        yield _chunk(path, _times(frames, i), rr.EncodedImage.columns(blob=[jpeg_of(payload)]))
+        yield chunk(path, _times(frames, i), rr.EncodedImage.columns(blob=[jpeg_of(payload)]))
 
 
 def _pictures(frames: StreamFrames, walk: Walk) -> "Iterator[Chunk]":
@@ -123,22 +118,22 @@ def _pictures(frames: StreamFrames, walk: Walk) -> "Iterator[Chunk]":
     )
     if depth and coloring is not None:
         span = [coloring.low, coloring.high]  # in counts, whatever `meter` says
-        yield _chunk(
+        yield chunk(
             path,
             [],
             rr.DepthImage.columns(format=[layout], meter=[1000.0], depth_range=[span], colormap=["turbo"]),
         )
     else:
-        yield _chunk(path, [], rr.Image.columns(format=[layout]))
+        yield chunk(path, [], rr.Image.columns(format=[layout]))
     if thermal:
-        yield _chunk("/thermal/colors", [], rr.EncodedImage.columns(media_type=["image/jpeg"]))
+        yield chunk("/thermal/colors", [], rr.EncodedImage.columns(media_type=["image/jpeg"]))
     columns = rr.DepthImage.columns if depth else rr.Image.columns
     for i, pixels in walk.pixels(frames):
         times = _times(frames, i)
-        yield _chunk(path, times, columns(buffer=[pixels.tobytes()]))
+        yield chunk(path, times, columns(buffer=[pixels.tobytes()]))
         if thermal and coloring is not None:
             jpeg = simplejpeg.encode_jpeg(_contiguous(coloring.picture(pixels)), JPEG_QUALITY, "RGB", "444")
-            yield _chunk("/thermal/colors", times, rr.EncodedImage.columns(blob=[jpeg]))
+            yield chunk("/thermal/colors", times, rr.EncodedImage.columns(blob=[jpeg]))
 
 
 def _markers(selection: Selection) -> "Iterator[Chunk]":
@@ -148,7 +143,7 @@ def _markers(selection: Selection) -> "Iterator[Chunk]":
         time_ns = np.array([marker.time_ns for marker in selection.markers], np.int64)
         texts = [f"{marker.label} ({marker.source})" for marker in selection.markers]
         levels = ["INFO"] * len(texts)
-        yield _chunk("/markers", [_session_time(time_ns)], rr.TextLog.columns(text=texts, level=levels))
+        yield chunk("/markers", [session_time(time_ns)], rr.TextLog.columns(text=texts, level=levels))
 
 
 def _counters(selection: Selection, recorder: str) -> "Iterator[Chunk]":
@@ -164,29 +159,17 @@ def _counters(selection: Selection, recorder: str) -> "Iterator[Chunk]":
         curves[f"lost/{reason}"] = [counts.get(reason, 0) for counts in lost]
     for name, values in curves.items():
         path = f"/counters/{recorder}/{name}"
-        yield _chunk(path, [_session_time(time_ns)], rr.Scalars.columns(scalars=values))
-
-
-def _chunk(path: str, times: list[Any], columns: Any) -> "Chunk":
-    from rerun.chunk import Chunk
-
-    return Chunk.from_columns(path, times, columns)
+        yield chunk(path, [session_time(time_ns)], rr.Scalars.columns(scalars=values))
 
 
 def _times(frames: StreamFrames, i: int) -> list[Any]:
     """Return a frame's places on the timelines; on that of ticks only where it belongs to one."""
     import rerun as rr
 
-    times = [_session_time(frames.time_ns[i : i + 1])]
+    times = [session_time(frames.time_ns[i : i + 1])]
     if frames.tick[i] >= 0:
         times.append(rr.TimeColumn(TICK, sequence=frames.tick[i : i + 1]))
     return times
-
-
-def _session_time(time_ns: NDArray[np.int64]) -> Any:
-    import rerun as rr
-
-    return rr.TimeColumn(SESSION_TIME, duration=time_ns.astype("timedelta64[ns]"))
 
 
 def _contiguous(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

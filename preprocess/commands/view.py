@@ -84,11 +84,11 @@ def _has_screen() -> bool:
 
 def _in_rerun(catalog: "Catalog", number: int | None, save: Path | None, *, overwrite: bool) -> None:
     """Write a recording and say where, or open it and wait until the viewer is closed."""
-    from ...output import new_file, require_free
+    from ...capture.export.rerun_chunks import new_recording, require_rerun
     from ...progress import bar
-    from ..view.rerun_file import require_rerun, show_rrd, write_rrd
+    from ..view.rerun_file import show_rrd, write_rrd, write_session_layout
 
-    require_rerun()
+    require_rerun("--rerun")
     if number is None:
         number = _first_built(catalog)
     session = catalog.session(number)
@@ -96,9 +96,10 @@ def _in_rerun(catalog: "Catalog", number: int | None, save: Path | None, *, over
     if others > 0:
         typer.echo(f"session {session.id}, one of {others + 1}; --session chooses another", err=True)
     if save is not None:
-        require_free(save, overwrite=overwrite)
-        with bar("writing the recording") as on_progress, new_file(save, overwrite=overwrite) as temporary:
-            write_rrd(temporary, catalog, number, on_progress=on_progress)
+        with new_recording(save, overwrite=overwrite) as (recording, layout):
+            with bar("writing the recording") as on_progress:
+                write_rrd(recording, catalog, number, on_progress=on_progress)
+            write_session_layout(layout, catalog, number)
         print(save)
         return
     with bar("writing the recording") as on_progress:

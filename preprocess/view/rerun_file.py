@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...annotate.trace import DIMENSIONS
+from ...capture.export.rerun_chunks import (
+    chunk,
+    entity_name,
+    open_viewer,
+    session_time,
+    write_layout,
+    write_recording,
+)
 from ...capture.streams import Stream
 from ...capture.temperature import ZERO_CELSIUS_K
-from ...errors import OutputError
 from ..dataset.clip_writer import FRAMES_PER_CHUNK
 from ..dataset.clips import DatasetSession
 from ..dataset.record import Reason
@@ -26,31 +30,15 @@ from .rerun_layout import REASON_COLORS, layout
 from .rows import Facts, crop_landmarks, read_facts
 
 if TYPE_CHECKING:
-    import rerun as rr
+    from rerun.chunk import Chunk
 
-SESSION_TIME = "session_time"
-"""The timeline of seconds since the session's first tick; the other one is "row"."""
+APPLICATION = "mavfer dataset"
 ROW = "row"
+"""The timeline beside SESSION_TIME."""
 FIGURES = ("sharpness", "brightness", "distance_mm", "eye_distance_px", "score")
 POSE = ("yaw", "pitch", "roll")
 DIMENSION_COLORS = {"valence": (0, 114, 178), "arousal": (213, 94, 0)}
 MM_PER_METER = 1000.0
-QUIET = {"RUST_LOG": "off"}
-"""Rerun's own words about a full disk, which would stand beside mavfer's one line."""
-
-
-def require_rerun() -> None:
-    """Raise OutputError unless Rerun's library is there."""
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    try:
-        import rerun.blueprint
-
-        _ = rerun.StateChange, rerun.blueprint.StateTimelineView
-    except (ImportError, AttributeError) as error:
-        raise OutputError(
-            f"wanted Rerun 0.41 or newer for --rerun, found none ({error}); run `pip install 'mavfer[view]'`"
-        ) from error
 
 
 def write_rrd(
@@ -68,35 +56,32 @@ def write_rrd(
     ------
     DatasetError
         The session's file is missing or damaged.
-    OutputError
+    OSError
         The disk refused.
     """
-    import rerun as rr
+    session = catalog.session(number)
+    write_recording(
+        path,
+        _chunks(catalog, number, session, on_progress or (lambda *_: None)),
+        application_id=APPLICATION,
+        recording_id=session.id,
+    )
 
+
+def write_session_layout(path: Path, catalog: Catalog, number: int) -> None:
+    """Write how a session's recording opens.
+
+    Raises
+    ------
+    DatasetError
+        The session's file is missing or damaged.
+    OSError
+        The disk refused.
+    """
     session = catalog.session(number)
     facts = read_facts(session, catalog.ranges(number))
-    told = scales(session)
-    recording = rr.RecordingStream("mavfer dataset", recording_id=session.id)
-    try:
-        recording.save(
-            path, default_blueprint=layout(session, facts, has_remarks=_has_remarks(catalog, number))
-        )
-        recording.send_recording_name(session.id)
-        for stream in session.streams:
-            _log_style(recording, stream, told)
-        _log_rows(recording, session, facts)
-        _log_remarks(recording, catalog, number)
-        for start in range(0, session.n_frames, FRAMES_PER_CHUNK):
-            stop = min(start + FRAMES_PER_CHUNK, session.n_frames)
-            _log_pictures(recording, session, facts, start, stop)
-            recording.flush()
-            if on_progress is not None:
-                on_progress(stop, session.n_frames)
-        recording.flush()
-    except RuntimeError as error:  # Rerun tells no more than that its writer has ended
-        raise OutputError(f"cannot write the recording ({error}); is the disk full? {path}") from error
-    finally:
-        recording.disconnect()
+    has_remarks = bool(_remarks(catalog, number))
+    write_layout(path, layout(session, facts, has_remarks=has_remarks), application_id=APPLICATION)
 
 
 def show_rrd(catalog: Catalog, number: int, *, on_progress: Callable[[int, int], None]) -> None:
@@ -104,50 +89,58 @@ def show_rrd(catalog: Catalog, number: int, *, on_progress: Callable[[int, int],
 
     Raises
     ------
-    DatasetError, OutputError
-        As `write_rrd`, or the viewer cannot run here.
+    DatasetError
+        The session's file is missing or damaged.
+    OutputError
+        The viewer cannot run here.
     """
     with tempfile.TemporaryDirectory(prefix="mavfer-view-") as folder:
-        path = Path(folder) / "session.rrd"  # an id may be no file name
+        path, opens = Path(folder) / "session.rrd", Path(folder) / "session.rbl"  # an id may be no file name
         write_rrd(path, catalog, number, on_progress=on_progress)
-        code = subprocess.run(
-            [sys.executable, "-m", "rerun_cli", str(path)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ).returncode
-    if code not in (0, 130, -2):
-        raise OutputError(
-            f"wanted Rerun's viewer, it ended with status {code}; on a machine without a screen write the "
-            f"recording with --save FILE.rrd and open it elsewhere: {catalog.path}"
-        )
+        write_session_layout(opens, catalog, number)
+        open_viewer(path, opens, of=catalog.path)
 
 
-def _log_rows(recording: rr.RecordingStream, session: DatasetSession, facts: Facts) -> None:
-    """Log what is not pixels, whole columns at once."""
+def _chunks(
+    catalog: Catalog, number: int, session: DatasetSession, on_progress: Callable[[int, int], None]
+) -> Iterator[Chunk]:
+    facts = read_facts(session, catalog.ranges(number))
+    told = scales(session)
+    for stream in session.streams:
+        yield from _style(stream, told)
+    yield from _rows(session, facts)
+    yield from _remark(catalog, number)
+    for start in range(0, session.n_frames, FRAMES_PER_CHUNK):
+        stop = min(start + FRAMES_PER_CHUNK, session.n_frames)
+        yield from _pictures(session, facts, start, stop)
+        on_progress(stop, session.n_frames)
+
+
+def _rows(session: DatasetSession, facts: Facts) -> Iterator[Chunk]:
+    """Yield what is not pixels, whole columns at once."""
     columns = facts.columns
     for dimension in DIMENSIONS:
         color = DIMENSION_COLORS[dimension]
         values = columns.get(dimension)
         if values is not None:
-            _log_curve(recording, f"/labels/{dimension}", facts, values, color, name=dimension)
+            yield from _curve(f"/labels/{dimension}", facts, values, color, name=dimension)
         for name, said in zip(*facts.raters.get(dimension, ((), ())), strict=True):
-            _log_curve(
-                recording, f"/raters/{dimension}/{_entity(name)}", facts, said, color, name=name, width=1
+            yield from _curve(
+                f"/raters/{dimension}/{entity_name(name)}", facts, said, color, name=name, width=1
             )
     for name in FIGURES:
         if name in columns:
-            _log_curve(recording, f"/figures/{name}", facts, columns[name], name=name)
-    _log_curve(recording, "/figures/jump", facts, facts.jump, name="jump")
+            yield from _curve(f"/figures/{name}", facts, columns[name], name=name)
+    yield from _curve("/figures/jump", facts, facts.jump, name="jump")
     if "pose_deg" in columns:
         for name, angle in zip(POSE, columns["pose_deg"].T, strict=True):
-            _log_curve(recording, f"/pose/{name}", facts, angle, name=name)
+            yield from _curve(f"/pose/{name}", facts, angle, name=name)
     for stream in session.streams:
         if f"reason_{stream}" in columns:
-            _log_reasons(recording, stream, facts)
+            yield from _reasons(stream, facts)
 
 
-def _log_curve(
-    recording: rr.RecordingStream,
+def _curve(
     entity: str,
     facts: Facts,
     values: NDArray,
@@ -155,20 +148,22 @@ def _log_curve(
     *,
     name: str,
     width: float = 2,
-) -> None:
-    """Log a curve with gaps where it is unknown; nothing where it is unknown throughout."""
+) -> Iterator[Chunk]:
+    """Yield a curve with gaps where it is unknown; nothing where it is unknown throughout."""
     import rerun as rr
 
     if not np.isfinite(values).any():
         return
     colors = None if color is None else [color]
-    recording.log(entity, rr.SeriesLines(names=[name], colors=colors, widths=[width]), static=True)
+    yield chunk(entity, [], rr.SeriesLines.columns(names=[name], colors=colors, widths=[width]))
     rows = np.flatnonzero(np.isfinite(values))
-    _send(recording, entity, facts, rows, rr.Scalars.columns(scalars=values[rows].astype(np.float64)))
+    yield at_rows(
+        entity, facts.columns["time_s"], rows, rr.Scalars.columns(scalars=values[rows].astype(np.float64))
+    )
 
 
-def _log_reasons(recording: rr.RecordingStream, stream: Stream, facts: Facts) -> None:
-    """Log a stream's reason wherever it changes."""
+def _reasons(stream: Stream, facts: Facts) -> Iterator[Chunk]:
+    """Yield a stream's reason wherever it changes."""
     import rerun as rr
 
     reasons = facts.columns[f"reason_{stream}"]
@@ -176,33 +171,32 @@ def _log_reasons(recording: rr.RecordingStream, stream: Stream, facts: Facts) ->
     names = [Reason(value).name.lower() if value in known else "unknown" for value in reasons.tolist()]
     rows = np.flatnonzero([i == 0 or name != names[i - 1] for i, name in enumerate(names)])
     entity = f"/reasons/{stream}"
-    style = rr.StateConfiguration(
+    style = rr.StateConfiguration.columns(
         values=list(REASON_COLORS),
         labels=[f"{stream}: {name.replace('_', ' ')}" for name in REASON_COLORS],
         colors=list(REASON_COLORS.values()),
     )
-    recording.log(entity, style, static=True)
-    _send(recording, entity, facts, rows, rr.StateChange.columns(state=[names[row] for row in rows]))
+    yield chunk(entity, [], style.partition([len(REASON_COLORS)]))
+    yield at_rows(
+        entity, facts.columns["time_s"], rows, rr.StateChange.columns(state=[names[row] for row in rows])
+    )
 
 
-def _log_remarks(recording: rr.RecordingStream, catalog: Catalog, number: int) -> None:
+def _remark(catalog: Catalog, number: int) -> Iterator[Chunk]:
     import rerun as rr
 
-    entry = catalog.record.sessions[number]
-    lines = [*entry.remarks, *(text for text in (entry.subject_choice, entry.geometry_reason) if text)]
+    lines = _remarks(catalog, number)
     if lines:
-        recording.log("/remarks", rr.TextDocument("\n\n".join(lines)), static=True)
+        yield chunk("/remarks", [], rr.TextDocument.columns(text=["\n\n".join(lines)]))
 
 
-def _has_remarks(catalog: Catalog, number: int) -> bool:
+def _remarks(catalog: Catalog, number: int) -> list[str]:
     entry = catalog.record.sessions[number]
-    return bool(entry.remarks or entry.subject_choice or entry.geometry_reason)
+    return [*entry.remarks, *(text for text in (entry.subject_choice, entry.geometry_reason) if text)]
 
 
-def _log_pictures(
-    recording: rr.RecordingStream, session: DatasetSession, facts: Facts, start: int, stop: int
-) -> None:
-    """Log the pictures of some rows; where a row has none, its stream is cleared."""
+def _pictures(session: DatasetSession, facts: Facts, start: int, stop: int) -> Iterator[Chunk]:
+    """Yield the pictures of some rows; where a row has none, its stream is cleared."""
     import rerun as rr
 
     points = crop_landmarks(session, start, stop)
@@ -213,14 +207,14 @@ def _log_pictures(
         has = pixels.reshape(len(pixels), -1).any(axis=1)
         if not has.all():
             cleared = rr.Clear.columns(is_recursive=[True] * int((~has).sum()))
-            _send(recording, f"/{stream}", facts, rows[~has], cleared)
+            yield at_rows(f"/{stream}", facts.columns["time_s"], rows[~has], cleared)
         if has.any():
-            _send(recording, f"/{stream}", facts, rows[has], _images(stream, pixels[has]))
+            yield at_rows(f"/{stream}", facts.columns["time_s"], rows[has], _images(stream, pixels[has]))
         both = has & seen
         if both.any():
             flat = points[both].reshape(-1, 2) + 0.5  # Rerun's pixels begin at whole numbers
             columns = rr.Points2D.columns(positions=flat).partition([points.shape[1]] * int(both.sum()))
-            _send(recording, f"/{stream}/landmarks", facts, rows[both], columns)
+            yield at_rows(f"/{stream}/landmarks", facts.columns["time_s"], rows[both], columns)
 
 
 def _images(stream: Stream, pixels: NDArray) -> Any:
@@ -241,12 +235,12 @@ def _images(stream: Stream, pixels: NDArray) -> Any:
     return log.columns(format=[form] * len(pixels), buffer=[one.tobytes() for one in pixels])
 
 
-def _log_style(recording: rr.RecordingStream, stream: Stream, told: dict[str, dict[str, Any]]) -> None:
-    """Log what holds for all pictures of a stream: its colors, and the look of the landmarks."""
+def _style(stream: Stream, told: dict[str, dict[str, Any]]) -> Iterator[Chunk]:
+    """Yield what holds for all pictures of a stream: its colors, and the look of the landmarks."""
     import rerun as rr
 
-    look = rr.Points2D.from_fields(radii=rr.Radius.ui_points(1.5), colors=[(255, 255, 255)])
-    recording.log(f"/{stream}/landmarks", look, static=True)
+    look = rr.Points2D.columns(radii=[rr.Radius.ui_points(1.5)], colors=[(255, 255, 255)])
+    yield chunk(f"/{stream}/landmarks", [], look)
     if stream not in (Stream.DEPTH, Stream.THERMAL):
         return
     scale = told[stream.value]
@@ -254,23 +248,17 @@ def _log_style(recording: rr.RecordingStream, stream: Stream, told: dict[str, di
     ends = [ranges["whole"]["low"], ranges["face"]["high"]]  # Rerun shows what lies below the range as bright
     if stream is Stream.THERMAL:
         ends = [end * scale["factor"] + scale["offset"] for end in ends]
-    fields = rr.DepthImage.from_fields(
-        meter=MM_PER_METER if stream is Stream.DEPTH else 1.0,
-        depth_range=ends,
-        colormap="turbo" if stream is Stream.DEPTH else "inferno",
+    fields = rr.DepthImage.columns(
+        meter=[MM_PER_METER if stream is Stream.DEPTH else 1.0],
+        depth_range=[ends],
+        colormap=["turbo" if stream is Stream.DEPTH else "inferno"],
     )
-    recording.log(f"/{stream}", fields, static=True)
+    yield chunk(f"/{stream}", [], fields)
 
 
-def _send(recording: rr.RecordingStream, entity: str, facts: Facts, rows: NDArray, columns: Any) -> None:
-    """Send columns of rows on both timelines."""
+def at_rows(entity: str, time_s: NDArray, rows: NDArray, columns: Any) -> Chunk:
+    """Return columns of some of a session's rows, at their times (N,) in seconds and their numbers."""
     import rerun as rr
 
-    time_ns = np.round(facts.columns["time_s"][rows] * 1e9).astype("timedelta64[ns]")
-    times = [rr.TimeColumn(SESSION_TIME, duration=time_ns), rr.TimeColumn(ROW, sequence=rows)]
-    recording.send_columns(entity, times, columns)
-
-
-def _entity(name: str) -> str:
-    """Return a rater's name as a part of an entity's path."""
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name) or "_"
+    time_ns = np.round(time_s[rows] * 1e9).astype(np.int64)
+    return chunk(entity, [session_time(time_ns), rr.TimeColumn(ROW, sequence=rows)], columns)

@@ -26,6 +26,7 @@ def run():
     [
         (["S01-a", "--save", "a.rrd"], UsageError, "add --rerun"),
         (["S01-a", "--overwrite"], UsageError, "with --save"),
+        (["S01-a", "--rerun", "--save", "a.rbl"], UsageError, "ends in .rrd"),
         (["S01-a", "--rerun", "--port", "9"], UsageError, "leave one out"),
         (["S01-a", "--rerun", "--landmarks"], UsageError, "wanted --landmarks for the page"),
         (["S01-a", "--session", "S01"], UsageError, "wanted --session with a dataset or a run"),
@@ -53,6 +54,7 @@ def test_each_of_the_three_becomes_a_recording_for_rerun(run, lab, tmp_path, nam
     assert ended.exit_code == 0, ended.exception
     assert ended.stdout.splitlines()[-1] == str(out)
     assert out.read_bytes()[:4] == b"RRF2"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["take.rbl", "take.rrd"]
     again = run("view", lab / name, "--rerun", "--save", out, *more)
     assert isinstance(again.exception, MavferError)
     assert "--overwrite" in str(again.exception)

@@ -10,7 +10,7 @@ from mavfer.capture.streams import Stream
 from mavfer.errors import OutputError
 from mavfer.preprocess.dataset.record import read_record, write_record
 from mavfer.preprocess.view.catalog import open_catalog
-from mavfer.preprocess.view.rerun_file import show_rrd, write_rrd
+from mavfer.preprocess.view.rerun_file import show_rrd, write_rrd, write_session_layout
 from mavfer.preprocess.view.rows import crop_landmarks
 
 pytest.importorskip("rerun")
@@ -87,12 +87,13 @@ def test_reasons_change_where_they_change(recording):
     assert of_rows(recording, "/reasons/thermal", "StateChange:state")[40] == ["unsynchronised"]
 
 
-def test_the_recording_opens_with_a_layout_of_its_own(dataset, tmp_path):
+def test_the_recording_has_a_layout_of_its_own(dataset, tmp_path):
     from rerun.chunk import RrdReader
 
     write_rrd(tmp_path / "take.rrd", open_catalog(dataset), 1)
-    (blueprint,) = RrdReader(tmp_path / "take.rrd").blueprints()
+    write_session_layout(tmp_path / "take.rbl", open_catalog(dataset), 1)
     (recording,) = RrdReader(tmp_path / "take.rrd").recordings()
+    (blueprint,) = RrdReader(tmp_path / "take.rbl").blueprints()
     assert recording.recording_id == "S02-a"
     assert blueprint.application_id == recording.application_id
 
@@ -103,31 +104,56 @@ def test_a_session_of_color_alone_is_written(make_dataset, tmp_path):
     assert "/color" in read_back(tmp_path / "take.rrd")
 
 
-def test_a_disk_that_refuses_is_said_in_one_line_and_leaves_nothing(dataset, tmp_path):
-    def small_files_only():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+def files_of(n_bytes):
+    """Return what lets a child's files grow to `n_bytes`, as a full disk would."""
 
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+
+    return limit
+
+
+@pytest.mark.parametrize("n_bytes", [10, 100_000])  # the head of the file, and one of its chunks
+def test_a_disk_that_refuses_is_said_in_one_line_and_leaves_nothing(dataset, tmp_path, n_bytes):
     out = tmp_path / "take.rrd"
     ended = subprocess.run(
         [sys.executable, "-B", "-m", "mavfer", "dataset", "view", dataset, "--rerun", "--save", out],
         capture_output=True,
         text=True,
-        preexec_fn=small_files_only,
+        preexec_fn=files_of(n_bytes),
     )
     assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1].startswith("error: cannot write the recording")
+    assert ended.stderr.splitlines()[-1] == (
+        f"error: cannot write the result: File too large; nothing was left behind: {out}"
+    )
     assert "Traceback" not in ended.stderr
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_that_refuses_a_layout_is_said_too(dataset, tmp_path):
+    program = (
+        "import sys; from pathlib import Path;"
+        "from mavfer.preprocess.view.catalog import open_catalog;"
+        "from mavfer.preprocess.view.rerun_file import write_session_layout;"
+        "write_session_layout(Path(sys.argv[2]), open_catalog(Path(sys.argv[1])), 0)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-B", "-c", program, dataset, tmp_path / "take.rbl"],
+        capture_output=True,
+        text=True,
+        preexec_fn=files_of(1000),
+    )
+    assert "OSError: [Errno 27] File too large" in ended.stderr.splitlines()[-1]
+
+
 def test_without_rerun_one_line_says_what_to_install(monkeypatch):
-    from mavfer.preprocess.view.rerun_file import require_rerun
+    from mavfer.capture.export.rerun_chunks import require_rerun
 
     monkeypatch.setitem(sys.modules, "rerun", None)
     monkeypatch.setitem(sys.modules, "rerun.blueprint", None)
     with pytest.raises(OutputError, match=r"pip install 'mavfer\[view\]'"):
-        require_rerun()
+        require_rerun("--rerun")
 
 
 def test_a_session_id_that_leads_elsewhere_gets_no_file_there(make_dataset, tmp_path, monkeypatch):
