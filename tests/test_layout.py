@@ -1,6 +1,8 @@
 """The house keeps its shape: what pyproject.toml lists is what stands on disk."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -50,3 +52,10 @@ def test_every_dependency_is_pinned_by_the_constraints():
 def test_no_dumping_ground_by_name():
     names = {path.stem for stage in STAGES for path in (ROOT / stage).rglob("*.py")}
     assert not names & {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+def test_the_architecture_page_lists_every_module_with_its_own_words():
+    checked = subprocess.run(
+        [sys.executable, ROOT / "tools" / "list_modules.py", "--check"], capture_output=True, text=True
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
