@@ -146,7 +146,8 @@ def write_report(path: Path, report: ForgetReport, *, overwrite: bool = False) -
 
 def report_page(report: ForgetReport) -> Page:
     """Return a report as a page."""
-    page = Page(f"{TITLE}{report.subject}", _subtitle(report), mark="a plan" if report.dry_run else "")
+    plan = " (a plan)" if report.dry_run else ""
+    page = Page(f"{TITLE}{report.subject}{plan}", _subtitle(report))
     kinds = Counter(line.kind for line in report.lines)
     counted = [
         [
@@ -166,21 +167,23 @@ def report_page(report: ForgetReport) -> Page:
     if report.lines:
         page.section("Thing by thing")
         page.table(
-            ["", "kind", "files", "removed", "where"],
+            ["", "kind", "where", "files", "removed"],
             [
                 [
-                    Badge(line.action, "good" if line.action == "removed" else "doubt"),
-                    line.kind,
+                    Badge(line.action, "good"),
+                    Prose(line.kind),
+                    Prose(line.path, line.what),
                     str(line.n_files),
                     size_text(line.n_bytes),
-                    Prose(line.path, line.what),
                 ]
                 for line in report.lines
             ],
         )
     page.section(
         "What stays, and why",
-        "" if report.stays else "Nothing in the named folders is known to show or name the subject.",
+        "The rest is for you to look at, one by one."
+        if report.stays
+        else "Nothing else in the named folders is known to show or name the subject.",
     )
     if report.stays:
         page.table(
@@ -196,20 +199,28 @@ def report_page(report: ForgetReport) -> Page:
         ["subject", Prose(", ".join((report.subject, *report.also_named)))],
         ["sessions", Prose(", ".join(report.sessions) or "none")],
         ["folders gone through", Prose(", ".join(report.places))],
-        ["when (UTC)", Prose(report.at_utc)],
+        ["when", Prose(f"{report.at_utc[:19].replace('T', ' ')} UTC")],
         ["software", Prose(f"mavfer {__version__}")],
     ]
-    page.section("What was asked")
+    page.section(
+        "What was asked",
+        "Nothing was changed: the same call without --dry-run does it."
+        if report.dry_run
+        else "This report alone still says the pseudonym: keep it with the signed form.",
+    )
     page.table(["", ""], facts)
     return page
 
 
 def _subtitle(report: ForgetReport) -> str:
-    done = "would be" if report.dry_run else "were"
-    return (
-        f"{report.n_files} files {done} removed or rewritten, {size_text(report.n_bytes)} removed; "
-        f"{len(report.stays)} things stay"
-    )
+    size, n_stay = size_text(report.n_bytes), len(report.stays)
+    stays = f"{n_stay} thing{'' if n_stay == 1 else 's'}" if n_stay else "nothing"
+    if report.dry_run:
+        return (
+            f"Nothing was changed. {report.n_files} files would be removed or rewritten, {size} would go; "
+            f"{stays} would stay"
+        )
+    return f"{report.n_files} files were removed or rewritten, {size} are gone; {stays} stayed"
 
 
 def size_text(n_bytes: int) -> str:

@@ -1,9 +1,5 @@
 """`mavfer view` and `mavfer sheet`: a session, a dataset or a run looked at."""
 
-import os
-import sys
-import webbrowser
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +7,12 @@ import typer
 
 from ..capture.streams import Stream
 from ..errors import UsageError
+from ..preprocess.commands.serving import require_together, serve_page
 from .kinds import Kind, kind_of
 
 if TYPE_CHECKING:
     from ..web.gate import Gate
-    from .page_server import Door
+    from ..web.viewer import Door
 
 ONLY_FOR = {
     "--session": (Kind.DATASET, Kind.RUN),
@@ -69,7 +66,7 @@ def view(
     Example: mavfer view runs/mran --session S05
     Example: mavfer view sessions/S01 --calibration calibration.toml --landmarks
     """
-    _require_together(rerun=rerun, save=save, overwrite=overwrite, port=port)
+    require_together(rerun=rerun, save=save, overwrite=overwrite, port=port)
     kind = kind_of(path)
     given = {
         "--session": session,
@@ -80,9 +77,18 @@ def view(
     }
     _require_fitting(kind, given, path)
     if kind is Kind.DATASET:
-        from ..preprocess.commands.view import view as view_dataset
+        from ..preprocess.commands.view import view_dataset
 
-        view_dataset(path, session, port, browser, rerun, save, overwrite)
+        view_dataset(
+            path,
+            session,
+            command="mavfer view",
+            port=port,
+            browser=browser,
+            rerun=rerun,
+            save=save,
+            overwrite=overwrite,
+        )
     elif rerun:
         from .in_rerun import show_in_rerun
 
@@ -202,9 +208,9 @@ def _session_page(
     port: int,
     browser: bool,
 ) -> None:
+    from ..web.viewer import require_web
     from .landmarks import landmarks_of
     from .overlay import open_overlay
-    from .page_server import require_web
     from .session_view import open_view
 
     require_web()
@@ -219,11 +225,11 @@ def _session_page(
 
         return session_app(opened, door, overlay=overlay, landmarks=points)
 
-    _serve(build, port=port, browser=browser)
+    serve_page(build, command="mavfer view", port=port, browser=browser)
 
 
 def _run_page(path: Path, *, dataset: Path | None, session: str | None, port: int, browser: bool) -> None:
-    from .page_server import require_web
+    from ..web.viewer import require_web
     from .run_view import open_run_view
 
     require_web()
@@ -237,44 +243,7 @@ def _run_page(path: Path, *, dataset: Path | None, session: str | None, port: in
 
         return run_app(opened, door, first=first)
 
-    _serve(build, port=port, browser=browser)
-
-
-def _serve(build: "Callable[[Door], Gate]", *, port: int, browser: bool) -> None:
-    """Serve a page until Ctrl-C."""
-    from ..capture.commands.operating import terminate_like_ctrl_c
-    from .page_server import PageViewer
-
-    def tell(link: str) -> None:
-        print(link, flush=True)
-
-    with terminate_like_ctrl_c():
-        try:
-            with PageViewer(build, port=port, tell=tell) as viewer:
-                tell(viewer.url)
-                if not browser or not _has_screen() or not webbrowser.open(viewer.url):
-                    typer.echo("open this link in a browser on this machine; Ctrl-C ends the page", err=True)
-                else:
-                    typer.echo("opened in the browser; Ctrl-C ends the page", err=True)
-                viewer.wait()
-        except KeyboardInterrupt:  # the way to end it
-            typer.echo("the page is closed", err=True)
-
-
-def _has_screen() -> bool:
-    """Return whether a window can open here; elsewhere `webbrowser` would start a browser in the terminal."""
-    if sys.platform in ("win32", "darwin"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def _require_together(*, rerun: bool, save: Path | None, overwrite: bool, port: int) -> None:
-    if save is not None and not rerun:
-        raise UsageError(f"wanted --save with --rerun, found it alone; add --rerun: {save}")
-    if overwrite and save is None:
-        raise UsageError("wanted --overwrite with --save FILE.rrd, found it alone; nothing else is written")
-    if rerun and port:
-        raise UsageError(f"wanted --port for the page in a browser, found {port} with --rerun; leave one out")
+    serve_page(build, command="mavfer view", port=port, browser=browser)
 
 
 def _require_fitting(kind: Kind, given: dict[str, object], path: Path) -> None:

@@ -11,14 +11,15 @@ from ..preprocess.view.pictures import chunk_of, color_chunk_png, counts_chunk, 
 from ..preprocess.view.rows import crop_landmarks
 from ..report import colored
 from ..web.gate import Gate
-from .page_server import Door
-from .routes import as_bytes, as_json, new_app
+from ..web.routes import as_bytes, as_json, new_app
+from ..web.viewer import Door
+from .parts import page_parts
 from .run_view import RunView
 
 
 def run_app(view: RunView, door: Door, *, first: int = 0) -> Gate:
     """Return the application that serves a run's page; `first` is the session that is shown first."""
-    app = new_app("run.html", door)
+    app = new_app(door, page_parts(), "run.html")
 
     @app.get("/run")
     def run() -> Response:

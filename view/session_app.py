@@ -9,10 +9,11 @@ from ..capture.preview import scale_colors
 from ..capture.streams import Stream
 from ..errors import SessionError
 from ..web.gate import Gate
+from ..web.routes import as_bytes, as_json, new_app
+from ..web.viewer import Door
 from .landmarks import Landmarks
 from .overlay import Overlay
-from .page_server import Door
-from .routes import as_bytes, as_json, new_app
+from .parts import page_parts
 from .session_view import SessionView
 
 
@@ -26,7 +27,7 @@ def session_app(
     overlay : what is laid over color; None: nothing
     landmarks : what tells the landmarks of a tick; None: they are not shown
     """
-    app = new_app("session.html", door)
+    app = new_app(door, page_parts(), "session.html")
 
     @app.get("/session")
     def facts() -> Response:

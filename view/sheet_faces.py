@@ -120,7 +120,7 @@ def _face_row(session: DatasetSession, stream: Stream, rows_at: Sequence[int]) -
         pictures = tuple(
             session.read("color", row, row + 1)[0] if row >= 0 and valid[row] else None for row in rows_at
         )
-        return Row("face" if stream is Stream.COLOR else stream.value, pictures, "not valid")
+        return Row("face", pictures, "not valid")
     told = scales(session)[stream.value]
     ends = told["ranges"]["face"]
     names = scale_colors(stream, 256)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCALE_SIZE_PX = (10, 512)
+TIMES = "Times are minutes and seconds since the first tick."
 
 
 def sheet_page(title: str, blocks: Sequence[Block], *, columns: int, cell_px: int) -> Page:
@@ -30,9 +31,10 @@ def sheet_page(title: str, blocks: Sequence[Block], *, columns: int, cell_px: in
         matplotlib is not installed.
     """
     require_matplotlib()
-    page = Page(title, "times are minutes and seconds since the first tick")
+    alone = len(blocks) == 1 and blocks[0].title == title  # said once
+    page = Page(title, blocks[0].about if alone else TIMES)
     for block in blocks:
-        page.section(block.title, block.about)
+        page.section("Moments" if alone else block.title, TIMES if alone else block.about)
         across = min(columns, block.moments.n)
         for first in range(0, block.moments.n, across):
             times = [clock(at_s) for at_s in block.moments.time_s[first : first + across].tolist()]
@@ -88,8 +90,8 @@ def _spread(marks: Sequence[tuple[float, str]], n: int = 6) -> list[str]:
             words[min(n - 1, int(place * n))] = text
         return words
     unit = marks[0][1].partition(" ")[2]
-    digits = 0 if abs(slope) > 50 else 1
-    return [f"{low + slope * (k + 0.5) / n:.{digits}f} {unit}" for k in range(n)]
+    digits = -1 if abs(slope) > 500 else 0 if abs(slope) > 50 else 1
+    return [f"{round(low + slope * (k + 0.5) / n, digits):.{max(0, digits)}f} {unit}" for k in range(n)]
 
 
 def _drawing(block: Block, curves: Curves, first: int, across: int) -> Callable[[Figure], None]:

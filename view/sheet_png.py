@@ -61,7 +61,9 @@ def sheet_png(title: str, blocks: Sequence[Block], *, columns: int, cell_px: int
         _height(block, columns, cell_px) + 15 * (about.count("\n"))
         for block, about in zip(blocks, abouts, strict=True)
     ]
-    height = TITLE_PX + sum(heights) + BLOCK_GAP_PX * len(blocks) + MARGIN_PX
+    named = len(blocks) > 1 or blocks[0].title != title  # else the block says it
+    head_px = TITLE_PX if named else MARGIN_PX - 8
+    height = head_px + sum(heights) + BLOCK_GAP_PX * (len(blocks) - 1) + MARGIN_PX
     if max(width, height) > MAX_SIDE_PX:
         raise UsageError(
             f"wanted a sheet of at most {MAX_SIDE_PX} pixels a side, found {width} x {height}; name fewer "
@@ -71,8 +73,9 @@ def sheet_png(title: str, blocks: Sequence[Block], *, columns: int, cell_px: int
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
         sheet = _Sheet(figure, width, height, columns, cell_px)
-        sheet.text(MARGIN_PX, 24, title, size=15, weight="bold")
-        top = TITLE_PX
+        if named:
+            sheet.text(MARGIN_PX, 24, title, size=15, weight="bold")
+        top = head_px
         for block, about, block_px in zip(blocks, abouts, heights, strict=True):
             sheet.block(block, about, top)
             top += block_px + BLOCK_GAP_PX
@@ -160,6 +163,7 @@ class _Sheet:
         for place, at_s in enumerate(block.moments.time_s[first : first + self._columns].tolist()):
             center = self._left + place * (self._cell_px + GAP_PX) + self._cell_px / 2
             self.text(center, top + TIMES_PX / 2, f"{clock(at_s)}", size=11, color=SOFT, ha="center")
+        self.text(self._left - 8, top + TIMES_PX / 2, "min:s", size=11, color=SOFT, ha="right")
         top += TIMES_PX
         for row in block.rows:
             height = cell_height(row, self._cell_px)
@@ -214,7 +218,7 @@ class _Sheet:
         for line in curves.lines:
             axes.plot(line.time_s, line.value, color=line.color, linewidth=line.thick, clip_on=True)
             said.setdefault(line.name, line.color)
-        self.text(MARGIN_PX, top + 6 + height / 2, curves.name, size=12, weight="bold")
+        self.text(MARGIN_PX, top + 6 + height / 2, curves.name, size=12)
         for k, (name, color) in enumerate(said.items()):
             x = self._left + self._strip_px + 10
             self.text(x, top + 14 + 16 * k, f"— {name}", size=11, color=color, weight="bold")

@@ -96,7 +96,7 @@ def _about(view: SessionView) -> str:
     parts = [
         f"subject {record.subject}",
         "simulated" if record.simulated else "",
-        record.started_utc,
+        f"{record.started_utc[:16].replace('T', ' ')} UTC",
         f"{clock(seconds)}, {view.n_ticks} ticks{rate}",
         f"frames: {frames}",
         "; ".join(lost) if lost else "nothing lost",

@@ -1,16 +1,15 @@
 """`mavfer dataset view`: a dataset's clips in a browser, or in Rerun."""
 
-import os
-import sys
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...errors import UsageError
+from .serving import require_together, serve_page
 
 if TYPE_CHECKING:
+    from ...web.gate import Gate
+    from ...web.viewer import Door
     from ..view.catalog import Catalog
 
 
@@ -38,48 +37,53 @@ def view(
 
     Example: mavfer dataset view clips --session S01-001
     """
+    require_together(rerun=rerun, save=save, overwrite=overwrite, port=port)
+    view_dataset(
+        dataset,
+        session,
+        command="mavfer dataset view",
+        port=port,
+        browser=browser,
+        rerun=rerun,
+        save=save,
+        overwrite=overwrite,
+    )
+
+
+def view_dataset(
+    dataset: Path,
+    session: str | None,
+    *,
+    command: str,
+    port: int,
+    browser: bool,
+    rerun: bool,
+    save: Path | None,
+    overwrite: bool,
+) -> None:
+    """Show a dataset in a browser or in Rerun, as `view` does; `command` is what the page calls itself."""
     from ..view.catalog import open_catalog
 
-    if save is not None and not rerun:
-        raise UsageError(f"wanted --save with --rerun, found it alone; add --rerun: {save}")
-    if overwrite and save is None:
-        raise UsageError("wanted --overwrite with --save FILE.rrd, found it alone; nothing else is written")
-    if rerun and port:
-        raise UsageError(f"wanted --port for the page in a browser, found {port} with --rerun; leave one out")
     catalog = open_catalog(dataset)
     number = None if session is None else catalog.number_of(session)
     if rerun:
         _in_rerun(catalog, number, save, overwrite=overwrite)
     else:
-        _in_browser(catalog, number, port=port, browser=browser)
+        _in_browser(catalog, number, command=command, port=port, browser=browser)
 
 
-def _in_browser(catalog: "Catalog", number: int | None, *, port: int, browser: bool) -> None:
+def _in_browser(catalog: "Catalog", number: int | None, *, command: str, port: int, browser: bool) -> None:
     """Serve the page until Ctrl-C."""
-    from ...capture.commands.operating import terminate_like_ctrl_c
-    from ..view.server import Viewer
+    from ...web.viewer import require_web
 
-    def tell(link: str) -> None:
-        print(link, flush=True)
+    require_web()
 
-    with terminate_like_ctrl_c():
-        try:
-            with Viewer(catalog, port=port, first=number, tell=tell) as viewer:
-                tell(viewer.url)
-                if not browser or not _has_screen() or not webbrowser.open(viewer.url):
-                    typer.echo("open this link in a browser on this machine; Ctrl-C ends the page", err=True)
-                else:
-                    typer.echo("opened in the browser; Ctrl-C ends the page", err=True)
-                viewer.wait()
-        except KeyboardInterrupt:  # the way to end it
-            typer.echo("the page is closed", err=True)
+    def build(door: "Door") -> "Gate":
+        from ..view.app import dataset_app
 
+        return dataset_app(catalog, door, first=number)
 
-def _has_screen() -> bool:
-    """Return whether a window can open here; elsewhere `webbrowser` would start a browser in the terminal."""
-    if sys.platform in ("win32", "darwin"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    serve_page(build, command=command, port=port, browser=browser)
 
 
 def _in_rerun(catalog: "Catalog", number: int | None, save: Path | None, *, overwrite: bool) -> None:

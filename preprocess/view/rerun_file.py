@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rerun.chunk import Chunk
 
 APPLICATION = "mavfer dataset"
+RADIUS_UI_POINTS = 1.5
 ROW = "row"
 """The timeline beside SESSION_TIME."""
 FIGURES = ("sharpness", "brightness", "distance_mm", "eye_distance_px", "score")
@@ -239,7 +240,9 @@ def _style(stream: Stream, told: dict[str, dict[str, Any]]) -> Iterator[Chunk]:
     """Yield what holds for all pictures of a stream: its colors, and the look of the landmarks."""
     import rerun as rr
 
-    look = rr.Points2D.columns(radii=[rr.Radius.ui_points(1.5)], colors=[(255, 255, 255)])
+    look = rr.Points2D.columns(
+        radii=[-RADIUS_UI_POINTS], colors=[(255, 255, 255)]
+    )  # less than 0: on the screen
     yield chunk(f"/{stream}/landmarks", [], look)
     if stream not in (Stream.DEPTH, Stream.THERMAL):
         return

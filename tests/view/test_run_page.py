@@ -5,9 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from mavfer.view.page_server import PageViewer
 from mavfer.view.run_app import run_app
 from mavfer.view.run_view import open_run_view
+from mavfer.web.viewer import PageViewer
 
 
 @pytest.fixture(scope="module")

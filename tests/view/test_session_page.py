@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 
 from mavfer.errors import OutputError
 from mavfer.view.landmarks import landmarks_of
-from mavfer.view.page_server import PageViewer
 from mavfer.view.session_app import session_app
 from mavfer.view.session_view import open_view
+from mavfer.web.viewer import PageViewer
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 

@@ -1,5 +1,10 @@
 """The commands as a shell meets them: one line for what cannot be shown, a link for what can."""
 
+import signal
+import subprocess
+import sys
+
+import httpx
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -45,6 +50,23 @@ def test_what_cannot_be_shown_is_said_in_one_line(run, lab, words, kind, line):
     assert isinstance(ended.exception, kind)
     assert line in str(ended.exception)
     assert "\n" not in str(ended.exception)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT")
+@pytest.mark.parametrize("words", ["view", "dataset view"])
+def test_the_page_of_a_dataset_calls_itself_what_was_typed(lab, words):
+    typed = [sys.executable, "-P", "-m", "mavfer", *words.split(), str(lab / "clips"), "--no-browser"]
+    served = subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert served.stdout is not None
+    try:
+        link = served.stdout.readline().strip()
+        with httpx.Client(base_url=link.partition("/enter")[0], trust_env=False) as browser:
+            assert browser.get(link, follow_redirects=True).status_code == 200
+            assert browser.get("/catalog").json()["command"] == f"mavfer {words}"
+    finally:
+        served.send_signal(signal.SIGINT)
+        served.wait(60)
+        served.stdout.close()
 
 
 @pytest.mark.parametrize(("name", "more"), [("S01-a", ()), ("mran", ("--session", "S05-a")), ("clips", ())])

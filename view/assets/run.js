@@ -1,6 +1,6 @@
 // The page of a run: which session and row are shown, by list, key, click or link; the parts draw it.
 import { Film } from "./film.js";
-import { actionFor, at, gone, say, watchServer, wireTools } from "./page.js";
+import { actionFor, at, fail, gone, listFacts, say, watchServer, wireTools } from "./page.js";
 import { Pictures } from "./pictures.js";
 import { Player } from "./player.js";
 import { Attention } from "./run_attention.js";
@@ -21,13 +21,12 @@ let attention = null;
 
 async function begin() {
   wireTools();
-  watchServer(() => run?.path ?? "RUN");
+  watchServer(again);
   try {
     run = await table("/run");
   } catch (problem) {
-    gone(problem.message.includes("link") ? problem.message : "", "");
-    at("error").hidden = false;
-    at("error").textContent = problem.message;
+    gone(problem.message.includes("link") ? problem.message : "", again());
+    fail(problem);
     return;
   }
   pictures.reasonNames = Object.fromEntries(Object.entries(run.reasons).map(([name, number]) => [number, name]));
@@ -38,6 +37,9 @@ async function begin() {
   const linked = placeOfAddress();
   open(linked?.number ?? run.first, linked?.seconds ?? 0);
 }
+
+// How the page is started again.
+const again = () => `mavfer view ${run?.path ?? "RUN"}`;
 
 // The place that the address names, or null.
 function placeOfAddress() {
@@ -118,9 +120,7 @@ async function open(number, seconds) {
     facts = found;
   } catch (problem) {
     if (session !== opened) return;
-    at("viewer").hidden = true;
-    at("error").hidden = false;
-    at("error").textContent = problem.message;
+    fail(problem);
     return;
   }
   at("viewer").hidden = false;
@@ -152,23 +152,18 @@ function rowAt(seconds) {
 const needed = () => (session.streams.length ? [...session.streams, "landmarks"] : []);
 
 function ready(row) {
-  const chunk = Math.floor(row / ROWS_PER_CHUNK);
-  want(chunk);
-  return needed().every((stream) => chunks.here(session, stream, chunk) || chunks.failed(session, stream, chunk));
+  want(Math.floor(row / ROWS_PER_CHUNK));
+  return chunks.settled(session, needed(), Math.floor(row / ROWS_PER_CHUNK));
 }
 
 // Fetch a chunk's pixels, and draw when they are here if it is still the one to be seen.
 function want(chunk) {
-  if (chunk < 0 || chunk * ROWS_PER_CHUNK >= session.n_frames) return;
   const asked = session;
-  for (const stream of needed()) {
-    if (chunks.here(session, stream, chunk) || chunks.failed(session, stream, chunk)) continue;
-    chunks.want(session, stream, chunk).then(() => {
-      if (session !== asked || !facts) return;
-      if (Math.floor(player.row / ROWS_PER_CHUNK) === chunk) pictures.draw();
-      film.draw();
-    });
-  }
+  chunks.wantAll(session, needed(), chunk, () => {
+    if (session !== asked || !facts) return;
+    if (Math.floor(player.row / ROWS_PER_CHUNK) === chunk) pictures.draw();
+    film.draw();
+  });
 }
 
 function show(row, playing) {
@@ -200,7 +195,7 @@ function tell(row) {
   if (!facts.covered[row]) rows.push(["clip", "none shows this row: interpolated"]);
   const reason = facts.columns.reason_color?.[row];
   if (reason) rows.push(["color", reasonWords(pictures.reasonNames[reason] ?? "damaged")]);
-  at("facts").replaceChildren(...rows.map(([name, words]) => make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: words }))));
+  listFacts(rows);
 }
 
 // Go to where predictions are farthest from labels; pressed again, to the next such place a second apart.
@@ -221,21 +216,7 @@ function goToWorst() {
 
 document.addEventListener("keydown", (event) => {
   if (!run || !session) return;
-  const steps = facts
-    ? {
-        ArrowLeft: () => player.goTo(player.row - 1),
-        ArrowRight: () => player.goTo(player.row + 1),
-        "Shift+ArrowLeft": () => player.stepClip(-1),
-        "Shift+ArrowRight": () => player.stepClip(1),
-        PageUp: () => player.stepClip(-1),
-        PageDown: () => player.stepClip(1),
-        Home: () => player.goTo(0),
-        End: () => player.goTo(session.n_frames - 1),
-        " ": () => player.toggle(),
-        w: goToWorst,
-        l: () => at("landmarks").click(),
-      }
-    : {};
+  const steps = facts ? { ...player.keys(), w: goToWorst, l: () => at("landmarks").click() } : {};
   const act = actionFor(event, {
     ...steps,
     ArrowUp: () => session.number > 0 && open(session.number - 1, 0),
@@ -250,12 +231,7 @@ window.addEventListener("hashchange", () => {
   const found = run && placeOfAddress();
   if (found) open(found.number, found.seconds);
 });
-at("play").addEventListener("click", () => player.toggle());
-at("prev-row").addEventListener("click", () => player.goTo(player.row - 1));
-at("next-row").addEventListener("click", () => player.goTo(player.row + 1));
-at("prev-clip").addEventListener("click", () => player.stepClip(-1));
-at("next-clip").addEventListener("click", () => player.stepClip(1));
-at("speed").addEventListener("change", (event) => { player.speed = Number(event.target.value); });
+player.wire();
 at("landmarks").addEventListener("change", (event) => {
   pictures.landmarks = event.target.checked;
   pictures.draw();

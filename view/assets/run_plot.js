@@ -1,6 +1,6 @@
 // What a run said of a session over what was true, one panel per dimension or class, and the row that is shown.
-import { draggable, drawAxis, drawCurve, fitted, lastBefore, line, paint } from "./page.js";
-import { clock, make, signed } from "./words.js";
+import { draggable, drawAxis, drawCurve, drawnOver, lastBefore, line, paint, redrawn, swatch } from "./plot.js";
+import { clock, signed } from "./words.js";
 
 const LEFT = 84;
 const RIGHT = 16;
@@ -12,8 +12,7 @@ export class Plot {
     Object.assign(this, { canvas, legend, row: 0 });
     draggable(canvas, (event) => this.rowAt(event), goTo);
     canvas.addEventListener("pointermove", (event) => this.hover(event));
-    new ResizeObserver(() => this.draw()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    redrawn(canvas, () => this.draw());
   }
 
   build(session, facts) {
@@ -21,9 +20,9 @@ export class Plot {
     this.times = facts.columns.time_s;
     this.height = facts.curves.length > 2 ? 64 : 104;
     this.canvas.setAttribute("aria-valuemax", session.n_frames - 1);
-    const entries = [swatch("var(--ink)", "label", "thin"), swatch("var(--vermilion)", "predicted", "thin")];
-    if (facts.curves.some(({ processed }) => processed)) entries.push(swatch("var(--blue)", "predicted, after post-processing (dashed)", "thin"));
-    if (facts.covered.includes(0)) entries.push(swatch("var(--line)", "no clip: interpolated"));
+    const entries = [swatch("--ink", "label", "thin"), swatch("--vermilion", "predicted", "thin")];
+    if (facts.curves.some(({ processed }) => processed)) entries.push(swatch("--blue", "predicted, after post-processing", "thin dashed"));
+    if (facts.covered.includes(0)) entries.push(swatch("--line", "no clip: interpolated"));
     this.legend.replaceChildren(...entries);
     this.draw();
   }
@@ -64,18 +63,8 @@ export class Plot {
   draw(anew = true) {
     if (!this.times?.length) return;
     const bottom = 8 + this.facts.curves.length * (this.height + GAP) - GAP + 6;
-    const context = fitted(this.canvas, bottom + AXIS);
+    const context = drawnOver(this.canvas, bottom + AXIS, anew, (behind) => this.drawBehind(behind, bottom));
     if (!context) return;
-    if (anew || !this.behind || this.behind.width !== this.canvas.width || this.behind.height !== this.canvas.height) {
-      this.drawBehind(context, bottom);
-      this.behind = document.createElement("canvas");
-      [this.behind.width, this.behind.height] = [this.canvas.width, this.canvas.height];
-      this.behind.getContext("2d").drawImage(this.canvas, 0, 0);
-    } else {
-      context.setTransform(1, 0, 0, 1, 0, 0);
-      context.drawImage(this.behind, 0, 0);
-      context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-    }
     const x = this.x(this.times[this.row]);
     context.strokeStyle = paint("--ink");
     context.lineWidth = 2;
@@ -145,9 +134,3 @@ export class Plot {
 }
 
 const number = (value) => (value === null ? "unknown" : signed(value));
-
-function swatch(color, text, kind = "") {
-  const sample = make("i", { className: kind });
-  sample.style.background = color;
-  return make("li", {}, sample, text);
-}

@@ -1,11 +1,11 @@
 // The page of a session: which tick is shown, by list, key, click or link; the parts draw it.
-import { actionFor, at, gone, say, watchServer, wireTools } from "./page.js";
+import { actionFor, at, fail, gone, listFacts, say, watchServer, wireTools } from "./page.js";
 import { Store } from "./session_store.js";
 import { Tiles } from "./session_tiles.js";
 import { Timeline } from "./session_timeline.js";
 import { table } from "./store.js";
 import { Ticker } from "./ticker.js";
-import { clock, count, make, options, signed } from "./words.js";
+import { clock, count, day, make, options, signed } from "./words.js";
 
 const KINDS = [["", "all"], ["marker", "markers"], ["event", "events"], ["missing", "missing frames"]];
 let session = null;
@@ -14,14 +14,12 @@ const ticker = new Ticker({ fetch, here, show });
 
 async function begin() {
   wireTools();
-  watchServer(() => session?.path ?? "SESSION");
+  watchServer(again);
   try {
     session = await table("/session");
   } catch (problem) {
-    gone(problem.message.includes("link") ? problem.message : "", "");
-    at("viewer").hidden = true;
-    at("error").hidden = false;
-    at("error").textContent = problem.message;
+    gone(problem.message.includes("link") ? problem.message : "", again());
+    fail(problem);
     return;
   }
   head();
@@ -39,6 +37,9 @@ async function begin() {
   }
 }
 
+// How the page is started again.
+const again = () => `mavfer view ${session?.path ?? "SESSION"}`;
+
 // The seconds that the address names, or null.
 function placeOfAddress() {
   const named = Number.parseFloat(new URLSearchParams(location.hash.slice(1)).get("t") ?? "");
@@ -50,7 +51,7 @@ function head() {
   at("name").textContent = session.id;
   const seconds = session.time_s.at(-1) - session.time_s[0];
   const words = [`subject ${session.subject}`, session.simulated ? "simulated" : "", count(session.time_s.length, "tick"), session.fps ? `${session.fps} a second` : "a tick per frame", clock(seconds)];
-  words.push(session.state === "complete" ? "" : `take ${session.state}`, session.protocol, session.started_utc, session.path);
+  words.push(session.state === "complete" ? "" : `take ${session.state}`, session.protocol, day(session.started_utc), session.path);
   at("about").textContent = words.filter(Boolean).join(" · ");
   const { problems } = session;
   at("problems").hidden = !problems.length;
@@ -104,7 +105,7 @@ function stepMoment(by) {
 }
 
 function fetch(tick) {
-  const asked = tiles.needs(tick, ticker.playing).map(([path, kind]) => store.want(path, kind));
+  const asked = tiles.needs(tick, ticker.playing).map(([path, kind]) => store.ask(path, kind));
   return Promise.all(asked);
 }
 
@@ -136,15 +137,18 @@ function facts(tick) {
   for (const stream of session.streams) {
     const number = stream.frame[tick];
     if (number < 0) rows.push([stream.name, "no frame"]);
-    else rows.push([stream.name, [`frame ${number}`, `${signed(stream.offset_ms[tick], 1)} ms`, stream.flags[tick] ?? ""].filter(Boolean).join(", ")]);
+    else rows.push([stream.name, [`frame ${number}`, afterTick(stream.offset_ms[tick]), stream.flags[tick] ?? ""].filter(Boolean).join(", ")]);
   }
   for (const dimension of ["valence", "arousal"]) {
     const said = session.traces.filter((trace) => trace.dimension === dimension).map((trace) => [trace.rater, valueAt(trace, seconds)]);
     const words = said.filter(([, value]) => value !== null).map(([rater, value]) => `${rater} ${signed(value, 1)}`);
     if (words.length) rows.push([`${dimension} by rater`, words.join(", ")]);
   }
-  at("facts").replaceChildren(...rows.map(([name, words]) => make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: words }))));
+  listFacts(rows);
 }
+
+// How long after its tick a frame was exposed, in words.
+const afterTick = (ms) => (ms === null ? "" : `${Math.abs(ms).toFixed(1)} ms ${ms < 0 ? "before" : "after"} the tick`);
 
 // What a rater said last before a moment; null before the first word and after the last.
 function valueAt({ time_s: times, value }, seconds) {

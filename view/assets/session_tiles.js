@@ -1,9 +1,9 @@
 // The pictures of one tick, side by side: colored by range, with scales, landmarks, what is laid over color,
 // and the value under the pointer.
 import { readOut } from "./session_store.js";
+import { drawLandmarks, drawPointer, makeTile, showScale } from "./tile.js";
 import { make, signed } from "./words.js";
 
-const PARTS = [[0, 17], [17, 22], [22, 27], [27, 31], [31, 36], [36, 42, true], [42, 48, true], [48, 60, true], [60, 68, true]];
 const N_POINTS = 68;
 
 export class Tiles {
@@ -11,30 +11,22 @@ export class Tiles {
     Object.assign(this, { place, session, store, tick: 0, landmarks: true, over: "", opacity: 0.6, pointer: null });
     this.tiles = new Map();
     this.drawn = new Map(); // by stream: its native picture, and of which tick
-    this.resized = new ResizeObserver(() => this.draw());
+    this.resized = new ResizeObserver(() => {
+      for (const [name, look] of store.looks) this.setLook(name, look); // another width has room for other marks
+      this.draw();
+    });
     this.place.replaceChildren(...session.streams.map((stream) => this.tile(stream)));
     for (const { canvas } of this.tiles.values()) this.resized.observe(canvas);
   }
 
   tile(stream) {
     const { name, width, height } = stream;
-    const canvas = make("canvas", { role: "img" });
-    const blank = make("span", { className: "blank" });
-    const state = make("span", { className: "state digits" });
-    const under = make("span", { className: "under digits" });
-    const ramp = make("div", { className: "ramp" });
-    const marks = make("div", { className: "marks" });
-    const scale = make("div", { className: "scale" }, ramp, marks);
     const unit = make("span", { className: "soft", textContent: stream.unit ? ` ${stream.unit}` : "" });
     const grow = make("button", { type: "button", className: "grow", textContent: "⤢", title: `${name}: large, or small again`, "aria-label": `Enlarge ${name}`, "aria-pressed": "false" });
-    const figure = make(
-      "figure",
-      { className: "tile wide" },
-      make("div", { className: "screen" }, canvas, blank),
-      make("figcaption", {}, make("span", {}, make("b", { textContent: name }), unit, " ", grow), under, state),
-      scale,
-    );
-    figure.dataset.stream = name;
+    const tile = makeTile(name, unit, " ", grow);
+    const { figure, canvas } = tile;
+    tile.state.classList.add("digits");
+    tile.state.title = "How long after its tick the frame was exposed";
     figure.style.setProperty("--aspect", width / height);
     grow.addEventListener("click", () => {
       const large = !figure.classList.contains("large");
@@ -45,27 +37,16 @@ export class Tiles {
     });
     canvas.addEventListener("pointermove", (event) => this.point(event, stream));
     canvas.addEventListener("pointerleave", () => this.point(null));
-    this.tiles.set(name, { figure, canvas, blank, state, under, ramp, marks, scale, stream });
+    this.tiles.set(name, { ...tile, stream });
     return figure;
   }
 
   // Show what a stream's colors mean, once that is known.
   setLook(name, look) {
-    const { ramp, marks, scale, stream } = this.tiles.get(name);
-    scale.hidden = !look.colors.length;
-    ramp.style.background = `linear-gradient(90deg, ${look.colors.join(", ")})`;
-    const shown = [];
-    for (const mark of look.marks) if (!shown.length || mark[0] - shown.at(-1)[0] >= 0.16) shown.push(mark);
-    const words = look.marks.length ? shown : [[0, "dark"], [1, "bright"]];
-    marks.replaceChildren(
-      ...words.map(([place, text]) => {
-        const mark = make("span", { textContent: stream.unit ? text.replace(` ${stream.unit}`, "") : text }); // it stands above
-        mark.style.left = `${100 * place}%`;
-        mark.classList.toggle("first", place < 0.12);
-        mark.classList.toggle("last", place > 0.88);
-        return mark;
-      }),
-    );
+    const tile = this.tiles.get(name);
+    const { unit } = tile.stream; // it stands above
+    const marks = look.marks.map(([place, text]) => [place, unit ? text.replace(` ${unit}`, "") : text]);
+    showScale(tile, look.colors, marks.length ? marks : [[0, "dark"], [1, "bright"]]);
     this.drawn.delete(name);
     this.draw();
   }
@@ -93,7 +74,7 @@ export class Tiles {
     for (const [name, tile] of this.tiles) {
       const has = tile.stream.frame[this.tick] >= 0;
       const path = this.path(name);
-      const error = has ? this.store.failed(path) : null;
+      const error = has ? this.store.error(path) : null;
       const late = Math.abs(tile.stream.offset_ms[this.tick] ?? 0) > this.lateMs;
       tile.figure.classList.toggle("off", !has || Boolean(error));
       tile.figure.classList.toggle("late", has && late);
@@ -101,7 +82,7 @@ export class Tiles {
       tile.blank.title = error || "";
       tile.state.textContent = !has || error ? "" : offsetWords(tile.stream.offset_ms[this.tick], late);
       tile.canvas.setAttribute("aria-label", `${name}, tick ${this.tick}: ${!has ? "no frame" : error || "shown"}`);
-      const pixels = this.store.here(path);
+      const pixels = this.store.at(path);
       if (has && !error && !pixels) continue;
       this.paint(name, tile, has && !error ? pixels : null);
     }
@@ -123,8 +104,8 @@ export class Tiles {
     if (name === "color") {
       context.drawImage(pixels, 0, 0, width, height);
       this.layOver(context, width, height);
-      const points = this.landmarks ? this.store.here(`/landmarks/${this.tick}`) : null;
-      if (points?.length === 2 * N_POINTS) drawLandmarks(context, points, width / stream.width);
+      const points = this.landmarks ? this.store.at(`/landmarks/${this.tick}`) : null;
+      if (points?.length === 2 * N_POINTS) drawLandmarks(context, points, width / stream.width, 1.4 * devicePixelRatio);
     } else {
       const picture = this.colored(name, pixels, stream.width, stream.height, 0);
       if (!picture) return;
@@ -136,7 +117,7 @@ export class Tiles {
 
   // Draw what is laid over color, where a camera sees it.
   layOver(context, width, height) {
-    const counts = this.over && this.store.here(`/laid/${this.over}/${this.tick}`);
+    const counts = this.over && this.store.at(`/laid/${this.over}/${this.tick}`);
     if (!counts) return;
     const picture = this.colored(this.over, counts, ...this.session.overlay_px, 1);
     if (!picture) return;
@@ -184,10 +165,10 @@ export class Tiles {
       if (this.pointer?.name !== name) continue;
       const { x, y } = this.pointer;
       const words = [`x ${x}, y ${y} px`];
-      const counts = name === "color" ? null : this.store.here(this.path(name));
+      const counts = name === "color" ? null : this.store.at(this.path(name));
       const look = this.store.looks.get(name);
       if (counts && look) words.push(readOut(look, name, counts[y * stream.width + x]));
-      const over = name === "color" && this.over ? this.store.here(`/laid/${this.over}/${this.tick}`) : null;
+      const over = name === "color" && this.over ? this.store.at(`/laid/${this.over}/${this.tick}`) : null;
       const overLook = this.store.looks.get(this.over);
       if (over && overLook) {
         const [width, height] = this.session.overlay_px;
@@ -203,39 +184,4 @@ export class Tiles {
 function offsetWords(offset, late) {
   if (offset === null) return "";
   return `${late ? (offset > 0 ? "late " : "early ") : ""}${signed(offset, 1)} ms`;
-}
-
-// Draw the 68 landmarks of color: lines from part to part, light upon a dark edge, seen on any picture.
-function drawLandmarks(context, points, scale) {
-  const path = new Path2D();
-  for (const [first, stop, closed] of PARTS) {
-    for (let i = first; i < stop; i++) {
-      const x = (points[2 * i] + 0.5) * scale;
-      const y = (points[2 * i + 1] + 0.5) * scale;
-      if (i === first) path.moveTo(x, y);
-      else path.lineTo(x, y);
-    }
-    if (closed) path.closePath();
-  }
-  for (const [color, width] of [["rgb(0 0 0 / 55%)", 3.4], ["#ffffff", 1.4]]) {
-    context.strokeStyle = color;
-    context.lineWidth = width * devicePixelRatio;
-    context.lineJoin = "round";
-    context.stroke(path);
-  }
-}
-
-function drawPointer(context, pointer, scale) {
-  const [x, y] = [(pointer.x + 0.5) * scale, (pointer.y + 0.5) * scale];
-  const [gap, arm] = [4 * devicePixelRatio, 14 * devicePixelRatio];
-  for (const [color, width] of [["#000000", 3], ["#ffffff", 1]]) {
-    context.strokeStyle = color;
-    context.lineWidth = width * devicePixelRatio;
-    context.beginPath();
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-      context.moveTo(x + dx * gap, y + dy * gap);
-      context.lineTo(x + dx * arm, y + dy * arm);
-    }
-    context.stroke();
-  }
 }

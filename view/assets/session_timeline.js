@@ -1,6 +1,6 @@
 // The whole session on one line: raters' traces, the protocol's steps, moments, and what each stream has at each tick.
-import { draggable, drawAxis, drawCurve, fitted, lastBefore, line, paint } from "./page.js";
-import { clock, make, signed } from "./words.js";
+import { draggable, drawAxis, drawCurve, drawnOver, lastBefore, line, paint, redrawn, swatch } from "./plot.js";
+import { clock, signed } from "./words.js";
 
 const LEFT = 78;
 const RIGHT = 16;
@@ -25,8 +25,7 @@ export class Timeline {
     canvas.addEventListener("pointermove", (event) => this.hover(event));
     canvas.setAttribute("aria-valuemax", this.times.length - 1);
     this.fillLegend(legend);
-    new ResizeObserver(() => this.draw()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    redrawn(canvas, () => this.draw());
   }
 
   // Runs of ticks with the same state: [state, first, stop]; a state is a place in STATES.
@@ -45,12 +44,12 @@ export class Timeline {
     const entries = [];
     const raters = new Set(this.session.traces.map(({ rater }) => rater));
     for (const [dimension, color] of [["valence", "--blue"], ["arousal", "--vermilion"]]) {
-      if (this.session.traces.some((trace) => trace.dimension === dimension)) entries.push(swatch(`var(${color})`, `${dimension} by ${raters.size} rater${raters.size > 1 ? "s" : ""}, −10 to 10`, "thin"));
+      if (this.session.traces.some((trace) => trace.dimension === dimension)) entries.push(swatch(color, `${dimension} by ${raters.size} rater${raters.size > 1 ? "s" : ""}, −10 to 10`, "thin"));
     }
     const used = new Set(this.states.flat().map(([state]) => state));
-    for (const state of used) entries.push(swatch(STATES[state].startsWith("--") ? `var(${STATES[state]})` : STATES[state], STATE_WORDS[state]));
+    for (const state of [...used].sort()) entries.push(swatch(STATES[state], STATE_WORDS[state]));
     const kinds = new Set(this.session.moments.map(({ kind }) => kind));
-    if (kinds.has("marker")) entries.push(swatch("var(--blue)", "marker", "dot"));
+    if (kinds.has("marker")) entries.push(swatch("--blue", "marker", "dot"));
     if (kinds.has("event")) entries.push(swatch(KIND_COLORS.event, "event: something went wrong", "triangle"));
     place.replaceChildren(...entries);
   }
@@ -92,19 +91,8 @@ export class Timeline {
 
   draw(anew = true) {
     const { lanes, bottom } = this.lanes();
-    const height = bottom + AXIS;
-    const context = fitted(this.canvas, height);
+    const context = drawnOver(this.canvas, bottom + AXIS, anew, (behind) => this.drawBehind(behind, lanes, bottom));
     if (!context) return;
-    if (anew || !this.behind || this.behind.width !== this.canvas.width) {
-      this.drawBehind(context, lanes, bottom);
-      this.behind = document.createElement("canvas");
-      [this.behind.width, this.behind.height] = [this.canvas.width, this.canvas.height];
-      this.behind.getContext("2d").drawImage(this.canvas, 0, 0);
-    } else {
-      context.setTransform(1, 0, 0, 1, 0, 0);
-      context.drawImage(this.behind, 0, 0);
-      context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-    }
     const x = this.x(this.times[this.tick]);
     context.strokeStyle = paint("--ink");
     context.lineWidth = 2;
@@ -202,10 +190,4 @@ export class Timeline {
     words.push(...near.slice(0, 3).map(({ text }) => text));
     this.canvas.title = words.join(", ");
   }
-}
-
-function swatch(color, text, kind = "") {
-  const sample = make("i", { className: kind });
-  sample.style.background = color;
-  return make("li", {}, sample, text);
 }

@@ -1,5 +1,5 @@
 // Which moment is shown, and playing at the true rate: what comes too late is passed over, time is not.
-import { lastBefore } from "./page.js";
+import { lastBefore } from "./plot.js";
 
 const AHEAD = 10; // moments that are fetched before they are due
 const AT_ONCE = 3; // moments on their way at a time

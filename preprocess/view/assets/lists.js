@@ -1,8 +1,7 @@
 // The lists at the left: sessions, and frames to check; both under the same filters.
+import { at } from "./page.js";
 import { table } from "./store.js";
 import { count, make, options, percent, reasonWords } from "./words.js";
-
-const at = (id) => document.getElementById(id);
 
 export class Lists {
   constructor(catalog, open) {

@@ -1,14 +1,13 @@
 // The page: which session and row are shown, by list, key, click or link; the parts draw it.
 import { Film } from "./film.js";
 import { Lists } from "./lists.js";
+import { actionFor, at, fail, gone, listFacts, say, watchServer, wireTools } from "./page.js";
 import { Pictures } from "./pictures.js";
 import { Player } from "./player.js";
 import { Chunks, ROWS_PER_CHUNK, table } from "./store.js";
 import { CURVES, Timeline } from "./timeline.js";
 import { clock, count, make, options, percent, rowFacts } from "./words.js";
 
-const ASK_MS = 1500;
-const at = (id) => document.getElementById(id);
 const chunks = new Chunks();
 const pictures = new Pictures(at("pictures"), chunks);
 const player = new Player(ready, show);
@@ -20,10 +19,13 @@ let session = null; // that is shown, with its facts once they are here
 let facts = null;
 
 async function begin() {
+  wireTools();
+  watchServer(again);
   try {
     catalog = await table("/catalog");
   } catch (problem) {
-    gone(problem.message);
+    gone(problem.message.includes("link") ? problem.message : "", again());
+    fail(problem);
     return;
   }
   pictures.reasonNames = timeline.reasonNames = Object.fromEntries(Object.entries(catalog.reasons).map(([name, number]) => [number, name]));
@@ -34,8 +36,10 @@ async function begin() {
   const linked = place();
   const readable = catalog.sessions.find((one) => !one.error)?.number ?? 0;
   open(linked?.number ?? catalog.first ?? readable, linked?.row ?? 0);
-  setInterval(ask, ASK_MS);
 }
+
+// How the page is started again.
+const again = () => `${catalog?.command ?? "mavfer view"} ${catalog?.path ?? "DATASET"}`;
 
 // The place that the address names, or null.
 function place() {
@@ -67,9 +71,7 @@ async function open(number, row) {
     session.version = found.version;
   } catch (problem) {
     if (session !== opened) return;
-    at("viewer").hidden = true;
-    at("error").hidden = false;
-    at("error").textContent = problem.message;
+    fail(problem);
     remember(0);
     return;
   }
@@ -89,7 +91,7 @@ async function open(number, row) {
 }
 
 function head() {
-  document.title = `${session.id} – mavfer dataset view`;
+  document.title = `${session.id} – ${catalog.command}`;
   at("session").textContent = session.id;
   const words = [`subject ${session.subject}`, session.splits[at("scheme").value]];
   if (session.built) {
@@ -107,25 +109,20 @@ function head() {
 }
 
 const needed = () => [...session.streams, "landmarks"];
-const settled = (chunk) => needed().every((stream) => chunks.here(session, stream, chunk) || chunks.failed(session, stream, chunk));
 
 function ready(row) {
   want(Math.floor(row / ROWS_PER_CHUNK));
-  return settled(Math.floor(row / ROWS_PER_CHUNK));
+  return chunks.settled(session, needed(), Math.floor(row / ROWS_PER_CHUNK));
 }
 
 // Fetch a chunk's pixels, and draw when they are here if it is still the one to be seen.
 function want(chunk) {
-  if (chunk < 0 || chunk * ROWS_PER_CHUNK >= session.n_frames) return;
   const asked = session;
-  for (const stream of needed()) {
-    if (chunks.here(session, stream, chunk) || chunks.failed(session, stream, chunk)) continue;
-    chunks.want(session, stream, chunk).then(() => {
-      if (session !== asked || !facts) return;
-      if (Math.floor(player.row / ROWS_PER_CHUNK) === chunk) pictures.draw();
-      film.draw();
-    });
-  }
+  chunks.wantAll(session, needed(), chunk, () => {
+    if (session !== asked || !facts) return;
+    if (Math.floor(player.row / ROWS_PER_CHUNK) === chunk) pictures.draw();
+    film.draw();
+  });
 }
 
 function show(row, playing) {
@@ -143,9 +140,7 @@ function show(row, playing) {
   const part = session.parts[at("scheme").value]?.find((one) => one.start <= row && row < one.stop);
   const within = `${clip.index < 0 ? "in no clip" : `clip ${clip.index + 1} of ${facts.clips.length}`}${part ? ` · ${part.split}` : ""}`;
   at("where").textContent = `row ${row} (last ${session.n_frames - 1}) · ${clock(facts.columns.time_s[row])} · ${within}`;
-  at("facts").replaceChildren(
-    ...rowFacts(facts, row).map(([name, words]) => make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: words }))),
-  );
+  listFacts(rowFacts(facts, row));
   if (playing) return;
   lists.mark(session.number, row);
   remember(row);
@@ -162,74 +157,26 @@ function stepSession(by) {
   if (next) open(next.number, 0);
 }
 
-function say(text) {
-  at("spoken").textContent = text;
-}
-
-// Ask whether the server is there; a page without one must not look alive.
-async function ask() {
-  try {
-    const found = await fetch("/alive", { cache: "no-store", signal: AbortSignal.timeout(4000) });
-    if (found.status === 401) gone("this browser needs a new link");
-    else gone("");
-  } catch {
-    gone("the viewer does not answer");
-  }
-}
-
-function gone(why) {
-  const text = !why
-    ? ""
-    : why.includes("link")
-      ? "The viewer was started anew and does not know this browser: open the link that it printed in its terminal."
-      : `The viewer has ended (${why}). Start it again with: mavfer dataset view ${catalog?.path ?? "DATASET"}`;
-  if (at("gone").textContent === text) return; // said once, not every second
-  at("gone").textContent = text;
-  at("gone").hidden = !text;
-}
-
-function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || at("help").open) return;
-  const tag = event.target.tagName;
-  if (tag === "SELECT" || (tag === "INPUT" && event.key !== "?")) return;
-  if (event.key === " " && tag === "BUTTON" && event.target.id !== "play") return;
-  const rows = facts
-    ? {
-        ArrowLeft: () => (event.shiftKey ? player.stepClip(-1) : player.goTo(player.row - 1)),
-        ArrowRight: () => (event.shiftKey ? player.stepClip(1) : player.goTo(player.row + 1)),
-        PageUp: () => player.stepClip(-1),
-        PageDown: () => player.stepClip(1),
-        Home: () => player.goTo(0),
-        End: () => player.goTo(session.n_frames - 1),
-        " ": () => player.toggle(),
-        r: () => at("repeat").click(),
-        l: () => at("landmarks").click(),
-      }
-    : {};
-  const others = {
+document.addEventListener("keydown", (event) => {
+  if (!catalog || !session) return;
+  const rows = facts ? { ...player.keys(), r: () => at("repeat").click(), l: () => at("landmarks").click() } : {};
+  const act = actionFor(event, {
+    ...rows,
     ArrowUp: () => stepSession(-1),
     ArrowDown: () => stepSession(1),
     n: () => lists.step(1) || say("no next frame in the list"),
     p: () => lists.step(-1) || say("no previous frame in the list"),
     "?": () => at("help").showModal(),
-  };
-  const act = { ...rows, ...others }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!act || !catalog || !session) return;
+  });
+  if (!act) return;
   event.preventDefault();
   act();
-}
-
-document.addEventListener("keydown", onKey);
+});
 window.addEventListener("hashchange", () => {
   const found = catalog && place();
   if (found && (found.number !== session.number || found.row !== player.row)) open(found.number, found.row);
 });
-at("play").addEventListener("click", () => player.toggle());
-at("prev-row").addEventListener("click", () => player.goTo(player.row - 1));
-at("next-row").addEventListener("click", () => player.goTo(player.row + 1));
-at("prev-clip").addEventListener("click", () => player.stepClip(-1));
-at("next-clip").addEventListener("click", () => player.stepClip(1));
-at("speed").addEventListener("change", (event) => { player.speed = Number(event.target.value); });
+player.wire();
 at("repeat").addEventListener("change", (event) => { player.repeat = event.target.checked; });
 at("landmarks").addEventListener("change", (event) => {
   pictures.landmarks = event.target.checked;
@@ -238,15 +185,4 @@ at("landmarks").addEventListener("change", (event) => {
 at("range").addEventListener("change", (event) => pictures.setRange(event.target.value));
 at("also").addEventListener("change", (event) => timeline.setAlso(event.target.value));
 at("scheme").addEventListener("change", head);
-at("keys").addEventListener("click", () => at("help").showModal());
-at("copy").addEventListener("click", async () => {
-  const said = at("copy").textContent;
-  try {
-    await navigator.clipboard.writeText(location.href);
-    at("copy").textContent = "Copied";
-  } catch {
-    at("copy").textContent = "Copy it from the address bar";
-  }
-  setTimeout(() => { at("copy").textContent = said; }, 2000);
-});
 begin();

@@ -1,10 +1,9 @@
 // The pictures of one row, all streams side by side, with landmarks, masks, scales and the value pointed at.
 import { ROWS_PER_CHUNK } from "./store.js";
+import { drawLandmarks, drawPointer, makeTile, showScale } from "./tile.js";
 import { HAS_PIXELS, VALID, make, reasonWords } from "./words.js";
 
 const NO_READING = [38, 40, 44];
-const PARTS = [[17, 22], [22, 27], [27, 31], [31, 36], [36, 42, true], [42, 48, true], [48, 60, true], [60, 68, true]];
-const JAW = [0, 17];
 
 export class Pictures {
   constructor(place, chunks) {
@@ -15,7 +14,7 @@ export class Pictures {
     this.landmarks = true;
     this.pointer = null;
     this.small = document.createElement("canvas");
-    this.resized = new ResizeObserver(() => this.draw());
+    this.resized = new ResizeObserver(() => this.setRange(this.range)); // another width has room for other marks
   }
 
   // Lay out one tile per stream of a session.
@@ -36,27 +35,13 @@ export class Pictures {
   }
 
   tile(stream) {
-    const canvas = make("canvas", { role: "img" });
-    const blank = make("span", { className: "blank" });
-    const state = make("span", { className: "state" });
-    const under = make("span", { className: "under digits" });
-    const ramp = make("div", { className: "ramp" });
-    const marks = make("div", { className: "marks" });
-    const scale = make("div", { className: "scale", hidden: stream === "color" }, ramp, marks);
     const unit = make("span", { className: "soft" });
-    const name = make("span", {}, make("b", { textContent: stream }), unit);
-    const figure = make(
-      "figure",
-      { className: "tile" },
-      make("div", { className: "screen" }, canvas, blank),
-      make("figcaption", {}, name, under, state),
-      scale,
-    );
-    figure.dataset.stream = stream;
+    const tile = makeTile(stream, unit);
+    const { canvas } = tile;
     canvas.addEventListener("pointermove", (event) => this.point(event, canvas));
     canvas.addEventListener("pointerleave", () => this.point(null));
-    this.tiles.set(stream, { figure, canvas, blank, state, under, unit, ramp, marks });
-    return figure;
+    this.tiles.set(stream, { ...tile, unit });
+    return tile.figure;
   }
 
   setRange(range) {
@@ -67,20 +52,8 @@ export class Pictures {
       if (!scale) continue;
       const { low, high, marks } = scale.ranges[range];
       this.tables.set(stream, { low, high, colors: scale.colors.map(rgb) });
-      tile.ramp.style.background = `linear-gradient(90deg, ${scale.colors.filter((_, i) => i % 15 === 0).join(", ")})`;
       tile.unit.textContent = ` ${scale.unit}`;
-      const widest = (Math.max(1, ...marks.map(([, text]) => text.length)) * 8 + 14) / Math.max(1, tile.canvas.clientWidth);
-      const shown = [];
-      for (const mark of marks) if (!shown.length || mark[0] - shown.at(-1)[0] >= widest) shown.push(mark);
-      tile.marks.replaceChildren(
-        ...shown.map(([place, text]) => {
-          const mark = make("span", { textContent: text });
-          mark.style.left = `${100 * place}%`;
-          mark.classList.toggle("first", place < 0.12);
-          mark.classList.toggle("last", place > 0.88);
-          return mark;
-        }),
-      );
+      showScale(tile, scale.colors.filter((_, i) => i % 15 === 0), marks);
     }
     this.draw();
   }
@@ -142,7 +115,7 @@ export class Pictures {
       context.imageSmoothingEnabled = false; // between 700 mm and 1800 mm there is nothing
       context.drawImage(this.small, 0, 0, side, side);
     }
-    if (points) drawLandmarks(context, points.subarray(at * 136, (at + 1) * 136), side / size);
+    if (points) drawLandmarks(context, points.subarray(at * 136, (at + 1) * 136), side / size, Math.max(1, (0.32 * side) / size));
     if (this.pointer) drawPointer(context, this.pointer, side / size);
   }
 
@@ -202,42 +175,4 @@ export class Pictures {
 
 function rgb(hex) {
   return [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-}
-
-// Draw the 68 landmarks of color: lines from part to part, light upon a dark edge, seen on any picture.
-function drawLandmarks(context, points, scale) {
-  if (Number.isNaN(points[0])) return;
-  const path = new Path2D();
-  for (const [first, stop, closed] of [JAW, ...PARTS]) {
-    for (let i = first; i < stop; i++) {
-      const x = (points[2 * i] + 0.5) * scale;
-      const y = (points[2 * i + 1] + 0.5) * scale;
-      if (i === first) path.moveTo(x, y);
-      else path.lineTo(x, y);
-    }
-    if (closed) path.closePath();
-  }
-  const width = Math.max(1, scale * 0.32);
-  for (const [color, factor] of [["rgb(0 0 0 / 55%)", 2.4], ["#ffffff", 1]]) {
-    context.strokeStyle = color;
-    context.lineWidth = width * factor;
-    context.lineJoin = "round";
-    context.stroke(path);
-  }
-}
-
-function drawPointer(context, pointer, scale) {
-  const x = (pointer.x + 0.5) * scale;
-  const y = (pointer.y + 0.5) * scale;
-  const arm = 5 * scale;
-  for (const [color, width] of [["#000000", 3], ["#ffffff", 1]]) {
-    context.strokeStyle = color;
-    context.lineWidth = width * devicePixelRatio;
-    context.beginPath();
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-      context.moveTo(x + dx * scale, y + dy * scale);
-      context.lineTo(x + dx * arm, y + dy * arm);
-    }
-    context.stroke();
-  }
 }

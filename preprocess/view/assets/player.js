@@ -1,4 +1,5 @@
 // Which row is shown, and playing: at the true rate, through the session or round and round in one clip.
+import { at } from "./page.js";
 import { ROWS_PER_CHUNK } from "./store.js";
 
 const MOST_WAIT_S = 1; // a gap in the times is not sat through
@@ -93,5 +94,26 @@ export class Player {
     const next = this.row + 1;
     if (this.repeat && (next >= start + length || next >= this.nRows)) return start;
     return next < this.nRows ? next : null;
+  }
+  // Listen to the buttons of the page's transport.
+  wire() {
+    const steps = { play: () => this.toggle(), "prev-row": () => this.goTo(this.row - 1), "next-row": () => this.goTo(this.row + 1), "prev-clip": () => this.stepClip(-1), "next-clip": () => this.stepClip(1) };
+    for (const [id, step] of Object.entries(steps)) at(id).addEventListener("click", step);
+    at("speed").addEventListener("change", (event) => { this.speed = Number(event.target.value); });
+  }
+
+  // What keys do that step through rows and clips.
+  keys() {
+    return {
+      ArrowLeft: () => this.goTo(this.row - 1),
+      ArrowRight: () => this.goTo(this.row + 1),
+      "Shift+ArrowLeft": () => this.stepClip(-1),
+      "Shift+ArrowRight": () => this.stepClip(1),
+      PageUp: () => this.stepClip(-1),
+      PageDown: () => this.stepClip(1),
+      Home: () => this.goTo(0),
+      End: () => this.goTo(this.nRows - 1),
+      " ": () => this.toggle(),
+    };
   }
 }

@@ -1,16 +1,18 @@
 // What the server knows, fetched once: tables, and the pixels of a chunk of 16 rows at a time.
 
 export const ROWS_PER_CHUNK = 16;
-const KEPT_BYTES = 256e6;
+
+const SILENT = "the viewer does not answer";
 
 export class Problem extends Error {}
 
-async function answer(path) {
+// Ask the server; a Problem says in words why there is no answer to use.
+export async function answer(path) {
   let found;
   try {
     found = await fetch(path);
   } catch {
-    throw new Problem("the viewer does not answer");
+    throw new Problem(SILENT);
   }
   if (found.ok) return found;
   if (found.status === 401) throw new Problem("this browser needs a new link");
@@ -27,50 +29,92 @@ export async function table(path) {
   return (await answer(path)).json();
 }
 
-// Chunks of one dataset. Each is asked for once; those used longest ago are let go.
-export class Chunks {
-  constructor() {
-    this.kept = new Map();
+// What paths gave: each is asked for once, those used longest ago are let go. `load(path, kind)` returns a promise
+// of the value and of the bytes that it takes.
+export class Kept {
+  constructor(mostBytes) {
+    this.mostBytes = mostBytes;
     this.bytes = 0;
+    this.entries = new Map();
   }
 
-  // Return the chunk if it is here, null if it is on its way or could not be read.
-  here(session, stream, chunk) {
-    return this.kept.get(this.key(session, stream, chunk))?.value ?? null;
+  // Return what a path gave, null while it is on its way or where it could not be had.
+  at(path) {
+    return this.entries.get(path)?.value ?? null;
   }
 
-  failed(session, stream, chunk) {
-    return this.kept.get(this.key(session, stream, chunk))?.error ?? null;
+  error(path) {
+    return this.entries.get(path)?.error ?? null;
   }
 
-  // Fetch a chunk unless it is here; the promise never fails, see `failed`.
-  want(session, stream, chunk) {
-    const key = this.key(session, stream, chunk);
-    let entry = this.kept.get(key);
+  // Fetch a path unless it is here; the promise never fails, see `error`.
+  ask(path, kind) {
+    let entry = this.entries.get(path);
     if (entry) {
-      this.kept.delete(key);
-      this.kept.set(key, entry);
+      this.entries.delete(path);
+      this.entries.set(path, entry);
       return entry.done;
     }
     entry = { value: null, error: null, bytes: 0 };
-    this.kept.set(key, entry);
-    entry.done = this.load(key, stream).then(
+    this.entries.set(path, entry);
+    entry.done = this.load(path, kind).then(
       ([value, bytes]) => {
-        entry.value = value;
-        entry.bytes = bytes;
+        Object.assign(entry, { value, bytes });
         this.bytes += bytes;
         this.letGo();
       },
       (error) => {
         entry.error = error.message;
-        if (error.message === "the viewer does not answer") this.kept.delete(key); // asked for again later
+        if (error.message === SILENT) this.entries.delete(path); // asked for again later
       },
     );
     return entry.done;
   }
 
-  async load(key, stream) {
-    const found = await answer(key);
+  letGo() {
+    for (const [path, entry] of this.entries) {
+      if (this.bytes <= this.mostBytes) return;
+      if (!entry.value) continue;
+      this.entries.delete(path);
+      this.bytes -= entry.bytes;
+      entry.value.close?.();
+    }
+  }
+}
+
+// Chunks of one dataset: the pixels of a stream, or "landmarks".
+export class Chunks extends Kept {
+  constructor() {
+    super(256e6);
+  }
+
+  here(session, stream, chunk) {
+    return this.at(path(session, stream, chunk));
+  }
+
+  failed(session, stream, chunk) {
+    return this.error(path(session, stream, chunk));
+  }
+
+  want(session, stream, chunk) {
+    return this.ask(path(session, stream, chunk), stream);
+  }
+
+  // Whether a chunk of each stream is here or cannot be had.
+  settled(session, streams, chunk) {
+    return streams.every((stream) => this.here(session, stream, chunk) || this.failed(session, stream, chunk));
+  }
+
+  // Fetch a chunk of each stream that is not settled, calling `then` whenever one has come.
+  wantAll(session, streams, chunk, then) {
+    if (chunk < 0 || chunk * ROWS_PER_CHUNK >= session.n_frames) return;
+    for (const stream of streams) {
+      if (!this.settled(session, [stream], chunk)) this.want(session, stream, chunk).then(then);
+    }
+  }
+
+  async load(path, stream) {
+    const found = await answer(path);
     if (stream === "color") {
       const bitmap = await createImageBitmap(await found.blob(), { colorSpaceConversion: "none" });
       return [bitmap, bitmap.width * bitmap.height * 4];
@@ -78,18 +122,6 @@ export class Chunks {
     const bytes = await found.arrayBuffer();
     return [stream === "landmarks" ? new Float32Array(bytes) : new Uint16Array(bytes), bytes.byteLength];
   }
-
-  letGo() {
-    for (const [key, entry] of this.kept) {
-      if (this.bytes <= KEPT_BYTES) return;
-      if (!entry.value) continue;
-      this.kept.delete(key);
-      this.bytes -= entry.bytes;
-      entry.value.close?.();
-    }
-  }
-
-  key(session, stream, chunk) {
-    return `/session/${session.number}/${stream}/${chunk}?v=${session.version}`;
-  }
 }
+
+const path = (session, stream, chunk) => `/session/${session.number}/${stream}/${chunk}?v=${session.version}`;

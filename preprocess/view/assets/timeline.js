@@ -1,5 +1,6 @@
 // The whole session on one line: labels, each rater, one more curve, why rows are as they are, the clips.
-import { REASON_COLORS, clock, make, reasonWords, signed } from "./words.js";
+import { draggable, drawAxis, drawCurve, drawnOver, lastBefore, line, paint, redrawn, swatch } from "./plot.js";
+import { REASON_COLORS, clock, reasonWords, signed } from "./words.js";
 
 const LEFT = 72;
 const RIGHT = 58;
@@ -7,7 +8,6 @@ const PLOT = 118;
 const STRIP = 12;
 const GAP = 5;
 const AXIS = 22;
-const STEPS_S = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
 export const CURVES = [
   ["", "none"],
   ["sharpness", "sharpness"],
@@ -21,40 +21,25 @@ export const CURVES = [
 
 export class Timeline {
   constructor(canvas, legend, goTo) {
-    this.canvas = canvas;
-    this.legend = legend;
-    this.goTo = goTo;
-    this.also = "";
-    let dragged = false;
-    canvas.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      dragged = true;
-      canvas.setPointerCapture(event.pointerId);
-      goTo(this.rowAt(event));
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      if (dragged) goTo(this.rowAt(event));
-      this.hover(event);
-    });
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { dragged = false; });
-    new ResizeObserver(() => this.draw()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    Object.assign(this, { canvas, legend, also: "" });
+    draggable(canvas, (event) => this.rowAt(event), goTo);
+    canvas.addEventListener("pointermove", (event) => this.hover(event));
+    redrawn(canvas, () => this.draw());
   }
 
   build(session, facts, reasonNames) {
     Object.assign(this, { session, facts, reasonNames, row: 0 });
     this.time = facts.columns.time_s;
-    this.curve("valence");
     const present = new Set(session.streams.flatMap((stream) => (facts.columns[`reason_${stream}`] || [])));
     const entries = [];
     for (const dimension of ["valence", "arousal"]) {
       if (!facts.columns[dimension]) continue;
       const n = facts.raters[dimension]?.length || 0;
-      entries.push(swatch(dimension === "valence" ? "var(--blue)" : "var(--vermilion)", `${dimension}${n ? `, thin: ${n} raters` : ""}`, true));
+      entries.push(swatch(dimension === "valence" ? "--blue" : "--vermilion", `${dimension}${n ? `, thin: ${n} raters` : ""}`, "thin"));
     }
     for (const number of [...present].sort((a, b) => a - b)) {
       const name = reasonNames[number] || "damaged";
-      entries.push(swatch(paint(REASON_COLORS[name] || "#80858c", true), reasonWords(name)));
+      entries.push(swatch(REASON_COLORS[name] || "#80858c", reasonWords(name)));
     }
     this.legend.replaceChildren(...entries);
     this.canvas.setAttribute("aria-valuemax", session.n_frames - 1);
@@ -90,15 +75,7 @@ export class Timeline {
 
   rowAt(event) {
     const box = this.canvas.getBoundingClientRect();
-    const share = (event.clientX - box.left - LEFT) / (box.width - LEFT - RIGHT);
-    const seconds = this.time[0] + share * this.span;
-    let [low, high] = [0, this.time.length - 1];
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.time[middle] <= seconds) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    return lastBefore(this.time, this.time[0] + ((event.clientX - box.left - LEFT) / (box.width - LEFT - RIGHT)) * this.span);
   }
 
   hover(event) {
@@ -119,31 +96,13 @@ export class Timeline {
   // Draw all; when only the row has moved, what lies behind the cursor is kept from before.
   draw(anew = true) {
     if (!this.time?.length) return;
-    const width = this.canvas.clientWidth;
-    if (width <= LEFT + RIGHT) return; // not on the page
     const height = PLOT + AXIS + (this.session.streams.length + 1) * (STRIP + GAP) + GAP;
-    const ratio = devicePixelRatio;
-    this.canvas.style.height = `${height}px`;
-    const context = this.canvas.getContext("2d");
-    if (anew || !this.behind || this.canvas.width !== Math.round(width * ratio)) {
-      this.behind = document.createElement("canvas");
-      this.canvas.width = this.behind.width = Math.round(width * ratio);
-      this.canvas.height = this.behind.height = Math.round(height * ratio);
-      const under = this.behind.getContext("2d");
-      under.scale(ratio, ratio);
-      this.drawBehind(under, width, height);
-    }
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    context.drawImage(this.behind, 0, 0);
-    context.scale(ratio, ratio);
+    const context = drawnOver(this.canvas, height, anew, (behind) => this.drawBehind(behind, this.canvas.clientWidth, height));
+    if (!context) return;
     const x = this.x(this.time[this.row]);
     context.strokeStyle = paint("--ink");
     context.lineWidth = 2;
-    context.beginPath();
-    context.moveTo(x, 3);
-    context.lineTo(x, height - AXIS + 3);
-    context.stroke();
+    line(context, [[x, 3], [x, height - AXIS + 3]]);
     for (const [name, color] of [["valence", "--blue"], ["arousal", "--vermilion"]]) {
       const value = this.facts.columns[name]?.[this.row] ?? null;
       if (value === null) continue;
@@ -156,8 +115,6 @@ export class Timeline {
 
   drawBehind(context, width, height) {
     const soft = paint("--soft");
-    context.font = "12px system-ui, sans-serif";
-    context.textBaseline = "middle";
     context.fillStyle = soft;
     context.textAlign = "right";
     context.lineWidth = 1;
@@ -166,7 +123,7 @@ export class Timeline {
       line(context, [[LEFT, labelY(value)], [width - RIGHT, labelY(value)]]);
       context.fillText(value ? signed(value, 0) : "0", LEFT - 8, labelY(value));
     }
-    this.drawAxis(context, width, height, soft);
+    drawAxis(context, { first: this.time[0], last: this.time[0] + this.span, x: (s) => this.x(s), top: 4, bottom: height - AXIS + 3, width: width - LEFT - RIGHT });
     const labelled = ["valence", "arousal"].filter((name) => this.facts.columns[name]);
     if (!labelled.length) {
       context.textAlign = "center";
@@ -177,10 +134,10 @@ export class Timeline {
       context.strokeStyle = paint(name === "valence" ? "--blue" : "--vermilion");
       context.globalAlpha = 0.4;
       context.lineWidth = 1;
-      for (const rater of this.facts.raters[name] || []) this.drawCurve(context, rater.values, labelY);
+      for (const rater of this.facts.raters[name] || []) drawCurve(context, this.time, rater.values, (s) => this.x(s), labelY);
       context.globalAlpha = 1;
       context.lineWidth = 2.5;
-      this.drawCurve(context, this.facts.columns[name], labelY);
+      drawCurve(context, this.time, this.facts.columns[name], (s) => this.x(s), labelY);
     }
     let top = PLOT + GAP;
     for (const stream of this.session.streams) {
@@ -207,21 +164,6 @@ export class Timeline {
     }
   }
 
-  drawAxis(context, width, height, soft) {
-    const wanted = (this.span * 80) / (width - LEFT - RIGHT);
-    const step = STEPS_S.find((seconds) => seconds >= wanted) || STEPS_S.at(-1);
-    context.textAlign = "center";
-    for (let at = Math.ceil(this.time[0] / step) * step; at <= this.time[0] + this.span; at += step) {
-      const x = this.x(at);
-      context.strokeStyle = paint("--line");
-      line(context, [[x, 4], [x, height - AXIS + 3]]);
-      context.fillStyle = soft;
-      const minutes = Math.floor(at / 60);
-      const seconds = at - 60 * minutes;
-      context.fillText(step < 1 ? `${at.toFixed(1)} s` : `${minutes}:${String(Math.round(seconds)).padStart(2, "0")}`, x, height - AXIS / 2 + 2);
-    }
-  }
-
   drawAlso(context, width, soft) {
     const values = this.curve(this.also);
     const known = values?.filter((value) => value !== null) || [];
@@ -233,28 +175,12 @@ export class Timeline {
     const y = (value) => PLOT - 10 - ((value - low) / (high - low)) * (PLOT - 22);
     context.strokeStyle = soft;
     context.lineWidth = 1.25;
-    this.drawCurve(context, values, y);
+    drawCurve(context, this.time, values, (s) => this.x(s), y);
     context.fillStyle = soft;
     context.textAlign = "left";
     const digits = high - low < 10 ? 2 : 0;
     context.fillText(high.toFixed(digits), width - RIGHT + 7, y(high));
     context.fillText(low.toFixed(digits), width - RIGHT + 7, y(low));
-  }
-
-  drawCurve(context, values, y) {
-    context.beginPath();
-    let broken = true;
-    for (let row = 0; row < values.length; row++) {
-      if (values[row] === null) {
-        broken = true;
-        continue;
-      }
-      const x = this.x(this.time[row]);
-      if (broken) context.moveTo(x, y(values[row]));
-      else context.lineTo(x, y(values[row]));
-      broken = false;
-    }
-    context.stroke();
   }
 
   // Draw one stream's reasons; a single bad row stays at least 2 pixels wide, so that it is not lost.
@@ -280,20 +206,3 @@ export class Timeline {
 }
 
 const labelY = (value) => PLOT / 2 + 2 - value * (PLOT / 2 - 10);
-
-function paint(color, asVariable = false) {
-  if (!color.startsWith("--")) return color;
-  return asVariable ? `var(${color})` : getComputedStyle(document.documentElement).getPropertyValue(color).trim();
-}
-
-function line(context, points) {
-  context.beginPath();
-  points.forEach(([x, y], i) => (i ? context.lineTo(x, y) : context.moveTo(x, y)));
-  context.stroke();
-}
-
-function swatch(color, text, thin = false) {
-  const sample = make("i", { className: thin ? "thin" : "" });
-  sample.style.background = color;
-  return make("li", {}, sample, text);
-}

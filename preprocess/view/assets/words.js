@@ -49,6 +49,9 @@ export function clock(seconds) {
   return `${minutes}:${(seconds - 60 * minutes).toFixed(2).padStart(5, "0")}`;
 }
 
+// A moment of a record, "2026-01-31T12:46:55Z", as people write it.
+export const day = (utc) => utc.replace(/^([\d-]+)T(\d+:\d+).*$/, "$1 $2 UTC");
+
 export function signed(value, digits = 2) {
   return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 }

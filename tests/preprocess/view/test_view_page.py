@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from mavfer.capture.streams import Stream
+from mavfer.preprocess.view.app import dataset_app
 from mavfer.preprocess.view.catalog import open_catalog
-from mavfer.preprocess.view.server import Viewer
+from mavfer.web.viewer import PageViewer
 
 CHROMIUM = "/usr/bin/chromium"
 WAIT_MS = 20_000
@@ -46,14 +47,18 @@ def _patience() -> None:
     expect.set_options(timeout=WAIT_MS)
 
 
+def view_of(catalog, **more) -> PageViewer:
+    return PageViewer(lambda door: dataset_app(catalog, door), command="mavfer dataset view", **more)
+
+
 @pytest.fixture
-def viewer(dataset) -> Iterator[Viewer]:
-    with Viewer(open_catalog(dataset)) as one:
+def viewer(dataset) -> Iterator[PageViewer]:
+    with view_of(open_catalog(dataset)) as one:
         yield one
     assert one.failures == []
 
 
-def enter(page: Page, viewer: Viewer) -> None:
+def enter(page: Page, viewer: PageViewer) -> None:
     page.goto(viewer.new_link())
     expect(page.locator("#where")).to_contain_text("row 0")
     expect(page.locator("#session")).to_have_text("S01-a")
@@ -261,7 +266,7 @@ def test_a_damaged_file_and_one_that_was_not_built_are_named_and_the_rest_is_sho
     path = make_dataset(tmp_path / "clips")
     (path / "S01-a.h5").unlink()
     (path / "S02-a.h5").write_bytes(b"no HDF5")
-    with Viewer(open_catalog(path)) as viewer:
+    with view_of(open_catalog(path)) as viewer:
         page.goto(viewer.new_link())
         expect(page.locator("#session")).to_have_text("S02-a")  # the first that is not known to be unreadable
         expect(page.locator("#error")).to_contain_text("S02-a.h5")
@@ -277,7 +282,7 @@ def test_a_damaged_file_and_one_that_was_not_built_are_named_and_the_rest_is_sho
 
 def test_a_dataset_of_color_alone_is_shown(page, make_dataset, tmp_path):
     path = make_dataset(tmp_path / "clips", streams=(Stream.COLOR,))
-    with Viewer(open_catalog(path)) as viewer:
+    with view_of(open_catalog(path)) as viewer:
         enter(page, viewer)
         shows(page, 0)
         expect(page.locator(".tile")).to_have_count(1)
@@ -286,8 +291,8 @@ def test_a_dataset_of_color_alone_is_shown(page, make_dataset, tmp_path):
 
 def test_a_page_whose_server_has_ended_says_so_and_one_that_comes_again_asks_for_a_link(page, dataset):
     catalog = open_catalog(dataset)
-    with Viewer(catalog) as viewer:
+    with view_of(catalog) as viewer:
         enter(page, viewer)
     expect(page.get_by_role("alert").first).to_contain_text("The viewer has ended")
-    with Viewer(catalog, port=viewer.port):
+    with view_of(catalog, port=viewer.port):
         expect(page.get_by_role("alert").first).to_contain_text("open the link that it printed")

@@ -10,17 +10,22 @@ import pytest
 
 import mavfer
 from mavfer.errors import OutputError
+from mavfer.preprocess.view.app import dataset_app
 from mavfer.preprocess.view.catalog import open_catalog
-from mavfer.preprocess.view.server import Viewer
+from mavfer.web.viewer import PageViewer
 
 GOLDEN = Path(mavfer.__file__).parent / "tests" / "preprocess" / "golden" / "dataset-v1"
 TOLD: list[str] = []
 
 
+def view_of(catalog, **more):
+    return PageViewer(lambda door: dataset_app(catalog, door), command="mavfer dataset view", **more)
+
+
 @pytest.fixture
 def viewer(dataset):
     TOLD.clear()
-    with Viewer(open_catalog(dataset), tell=TOLD.append) as one:
+    with view_of(open_catalog(dataset), tell=TOLD.append) as one:
         yield one
     assert one.failures == []
 
@@ -52,7 +57,9 @@ def test_without_a_session_nothing_is_told(viewer, path):
 
 def test_a_wrong_token_opens_nothing_and_a_used_one_prints_another(viewer):
     with browser(viewer, enter=False) as stranger:
-        assert stranger.get("/").status_code == 401
+        before = stranger.get("/")
+        assert before.status_code == 401
+        assert "<code>mavfer dataset view</code> runs" in before.text
         assert stranger.get("/enter?token=guess").status_code == 403
         assert "set-cookie" not in stranger.get("/enter?token=").headers
         assert stranger.get(TOLD[0]).status_code == 200
@@ -113,7 +120,7 @@ def test_a_damaged_file_is_named_and_the_others_are_shown(make_dataset, tmp_path
     (path / "S01-a.h5").unlink()
     whole = (path / "S02-a.h5").read_bytes()
     (path / "S02-a.h5").write_bytes(whole[: len(whole) // 2])
-    with Viewer(open_catalog(path)) as viewer, browser(viewer) as client:
+    with view_of(open_catalog(path)) as viewer, browser(viewer) as client:
         sessions = client.get("/catalog").json()["sessions"]
         assert "S01-a.h5" in sessions[0]["error"]
         damaged = client.get("/session/1/facts")
@@ -132,7 +139,7 @@ def test_a_session_that_is_rebuilt_gets_new_addresses_for_its_pictures(make_data
 
 
 def test_a_dataset_of_schema_1_is_shown():
-    with Viewer(open_catalog(GOLDEN)) as viewer, browser(viewer) as client:
+    with view_of(open_catalog(GOLDEN)) as viewer, browser(viewer) as client:
         session = client.get("/catalog").json()["sessions"][0]
         assert session["error"] is None
         facts = client.get("/session/0/facts").json()
@@ -148,6 +155,6 @@ def test_a_dataset_of_schema_1_is_shown():
 def test_a_port_that_is_taken_is_said_in_one_line(viewer, dataset):
     with (
         pytest.raises(OutputError, match="choose another --port"),
-        Viewer(open_catalog(dataset), port=viewer.port),
+        view_of(open_catalog(dataset), port=viewer.port),
     ):
         pass

@@ -1,65 +1,8 @@
-// What every page here does: asks whether its server is there, copies its link, opens its help, draws a time axis.
-import { clock } from "./words.js";
+// Curves over time on a canvas: its size, its axis, what lies behind, and where a pointer goes.
+import { clock, make } from "./words.js";
 
-const ASK_MS = 1500;
 const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
-export const at = (id) => document.getElementById(id);
-
-export function say(text) {
-  at("spoken").textContent = text;
-}
-
-// Say once that the server is gone, or that it was started anew; "" where it is there.
-export function gone(why, again) {
-  const text = !why
-    ? ""
-    : why.includes("link")
-      ? "The viewer was started anew and does not know this browser: open the link that it printed in its terminal."
-      : `The viewer has ended (${why}). Start it again with: mavfer view ${again}`;
-  if (at("gone").textContent === text) return;
-  at("gone").textContent = text;
-  at("gone").hidden = !text;
-}
-
-// Ask again and again whether the server is there; a page without one must not look alive.
-export function watchServer(again) {
-  let missed = 0; // one late answer is a busy machine
-  setInterval(async () => {
-    try {
-      const found = await fetch("/alive", { cache: "no-store", signal: AbortSignal.timeout(4000) });
-      missed = 0;
-      gone(found.status === 401 ? "this browser needs a new link" : "", again());
-    } catch {
-      missed += 1;
-      if (missed > 1) gone("it does not answer", again());
-    }
-  }, ASK_MS);
-}
-
-export function wireTools() {
-  at("keys").addEventListener("click", () => at("help").showModal());
-  at("copy").addEventListener("click", async () => {
-    const said = at("copy").textContent;
-    try {
-      await navigator.clipboard.writeText(location.href);
-      at("copy").textContent = "Copied";
-    } catch {
-      at("copy").textContent = "Copy it from the address bar";
-    }
-    setTimeout(() => { at("copy").textContent = said; }, 2000);
-  });
-}
-
-// Return the action for a key, null where the key is somebody else's.
-export function actionFor(event, actions) {
-  if (event.ctrlKey || event.metaKey || event.altKey || at("help").open) return null;
-  const { tagName: tag, type } = event.target;
-  const typed = tag === "SELECT" || (tag === "INPUT" && type !== "checkbox");
-  if (typed && event.key !== "?") return null;
-  if (event.key === " " && ["BUTTON", "INPUT"].includes(tag) && event.target.id !== "play") return null;
-  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  return actions[event.shiftKey && key !== "?" ? `Shift+${key}` : key] ?? null;
-}
+const behinds = new WeakMap(); // by canvas: what was drawn last behind the cursor
 
 // The color that a name of the page's style stands for now, light or dark.
 export function paint(color) {
@@ -132,6 +75,31 @@ export function fitted(canvas, height) {
   return context;
 }
 
+// Return a canvas's context on which `drawBehind` was drawn: now, or before where only the cursor has moved; null
+// where the canvas is not on the page.
+export function drawnOver(canvas, height, anew, drawBehind) {
+  const context = fitted(canvas, height);
+  if (!context) return null;
+  const kept = behinds.get(canvas);
+  if (!anew && kept?.width === canvas.width && kept.height === canvas.height) {
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.drawImage(kept, 0, 0);
+    context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+    return context;
+  }
+  drawBehind(context);
+  const behind = make("canvas", { width: canvas.width, height: canvas.height });
+  behind.getContext("2d").drawImage(canvas, 0, 0);
+  behinds.set(canvas, behind);
+  return context;
+}
+
+// Draw again when the canvas is shown at another size, or in light or dark.
+export function redrawn(canvas, draw) {
+  new ResizeObserver(draw).observe(canvas);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+}
+
 // Go where a pointer is pressed or dragged on a canvas; `place` carries pixels to what `goTo` takes.
 export function draggable(canvas, place, goTo) {
   let dragged = false;
@@ -143,4 +111,11 @@ export function draggable(canvas, place, goTo) {
   });
   canvas.addEventListener("pointermove", (event) => dragged && goTo(place(event)));
   for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { dragged = false; });
+}
+
+// One entry of a legend; `kind` is the class of its mark.
+export function swatch(color, text, kind = "") {
+  const sample = make("i", { className: kind });
+  sample.style.background = color.startsWith("--") ? `var(${color})` : color;
+  return make("li", {}, sample, text);
 }

@@ -1,30 +1,52 @@
-"""The viewer's server: a thread that serves the page to this machine alone, as long as it is wanted."""
+"""A page that is looked at: a thread serves it to this machine alone, as long as it is wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from ...errors import OutputError
-from ...web.access import Access, Hosts
-from ...web.links import Links
-from ...web.server import PageServer
-from .catalog import Catalog
+from ..errors import OutputError
+from .access import Access, Hosts
+from .links import Links
+from .server import PageServer
+
+if TYPE_CHECKING:
+    from .gate import Gate
 
 HOST = "127.0.0.1"
 PAGES_LET_GO_S = 1
 MAX_CONNECTIONS = 256
 
 
-class Viewer:
-    """Serves the page of a dataset as long as the `with` block lasts.
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may come to a page, and what to tell others.
+
+    Attributes
+    ----------
+    access, hosts : who and what is let in
+    cookie : name of the session cookie
+    command : what serves the page, "mavfer view"
+    how_to_get_a_link : called when somebody comes without a valid link; returns what to tell them
+    """
+
+    access: Access
+    hosts: Hosts
+    cookie: str
+    command: str
+    how_to_get_a_link: Callable[[], str]
+
+
+class PageViewer:
+    """Serves a page as long as the `with` block lasts.
 
     Parameters
     ----------
-    catalog : the dataset
+    build : returns the page's application behind its gate; called once, when the port is known
+    command : what serves it, as people call it
     port : 0 takes a free one
-    first : number of the session that is shown first; None for the first that can be read
     tell : takes a new link when somebody comes with a used one; called from another thread, at most every 5 s
 
     Raises
@@ -35,13 +57,13 @@ class Viewer:
 
     def __init__(
         self,
-        catalog: Catalog,
+        build: Callable[[Door], Gate],
         *,
+        command: str = "mavfer view",
         port: int = 0,
-        first: int | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> None:
-        self._catalog, self._asked_port, self._first, self._tell = catalog, port, first, tell
+        self._build, self._command, self._asked_port, self._tell = build, command, port, tell
         self._access = Access()
         self._links: Links
         self._server: PageServer | None = None
@@ -52,15 +74,7 @@ class Viewer:
         """Defects that the server met and outlived; empty in a sound program."""
 
     def __enter__(self) -> Self:
-        try:
-            import uvicorn  # noqa: F401
-
-            from .app import build_app
-        except ImportError as error:
-            raise OutputError(
-                f"wanted FastAPI and uvicorn to show a dataset in a browser, found none ({error}); "
-                "run `pip install 'mavfer[view]'`"
-            ) from error
+        require_web()
         server = self._server = PageServer(
             "the page",
             host=HOST,
@@ -69,15 +83,9 @@ class Viewer:
             free_a_port="choose another --port",
         )
         self.port, self.address = server.port, server.address
-        self._links = Links(self._access, server.address, tell=self._tell, where="`mavfer dataset view` runs")
-        gate = build_app(
-            self._catalog,
-            self._access,
-            Hosts(HOST),
-            cookie=f"mavfer_view_{self.port}",  # browsers keep one jar for all ports of a host
-            first=self._first,
-            how_to_get_a_link=self._how_to_get_a_link,
-        )
+        self._links = Links(self._access, server.address, tell=self._tell, where=f"`{self._command}` runs")
+        cookie = f"mavfer_view_{self.port}"  # browsers keep one jar for all ports of a host
+        gate = self._build(Door(self._access, Hosts(HOST), cookie, self._command, self._how_to_get_a_link))
         self.failures = gate.failures
         server.start(gate, let_go_s=PAGES_LET_GO_S, max_connections=MAX_CONNECTIONS)
         return self
@@ -108,4 +116,16 @@ class Viewer:
 
     def _how_to_get_a_link(self) -> str:
         told = self._links.tell()
-        return told if self._tell is None else f"{told} Then any link to a frame works in this browser."
+        return told if self._tell is None else f"{told} Then any link into the page works in this browser."
+
+
+def require_web() -> None:
+    """Raise OutputError unless FastAPI and uvicorn are there."""
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise OutputError(
+            f"wanted FastAPI and uvicorn to show a page in a browser, found none ({error}); "
+            "run `pip install 'mavfer[view]'`"
+        ) from error

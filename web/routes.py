@@ -1,43 +1,37 @@
-"""The routes that every page here has: the page, its parts, the link that opens it, and whether it is alive.
+"""The routes that every page to look at has: the page, its parts, the link to it, whether it is alive.
 
-Who may ask is decided before, by the gate; the routes only read. Looks and some parts are the dataset
-viewer's: a page here is made of its own assets and of those.
+Who may ask is decided before, by the gate; the routes only read.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from ..errors import MavferError
-from ..web.plain import onward_page, told_page
-from .page_server import Door
+from .plain import onward_page, told_page
+from .viewer import Door
 
-PACKAGE = __name__.rpartition(".")[0]
-HOUSE = f"{__name__.split('.')[0]}.preprocess.view"
-BORROWED = (
-    "page.css",
-    "parts.css",
-    "icon.svg",
-    "store.js",
-    "words.js",
-    "pictures.js",
-    "player.js",
-    "film.js",
-)
-"""Assets of the dataset viewer that these pages are made of."""
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "html": "text/html"}
 KEPT = {"cache-control": "private, max-age=3600, immutable"}
 """Of pictures, whose address changes when the file does; all else is asked for anew."""
 
 
-def new_app(page_name: str, door: Door) -> FastAPI:
-    """Return an application with the page `page_name` of the assets, without the routes of what it shows."""
+def read_parts(package: str) -> dict[str, bytes]:
+    """Return the files in a package's folder `assets` that pages are made of, by name."""
+    folder = files(package) / "assets"
+    return {
+        file.name: file.read_bytes() for file in folder.iterdir() if file.name.rsplit(".", 1)[-1] in TYPES
+    }
+
+
+def new_app(door: Door, parts: Mapping[str, bytes], page_name: str) -> FastAPI:
+    """Return an application with the page `page_name` of the parts, without the routes of what it shows."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    parts = _read_parts()
 
     @app.exception_handler(MavferError)
     def unreadable(_: Request, error: MavferError) -> Response:
@@ -49,7 +43,7 @@ def new_app(page_name: str, door: Door) -> FastAPI:
             return told_page(
                 "This page needs a link",
                 "The viewer shows people's faces, so it opens only by the link that was printed in the "
-                "terminal where `mavfer view` runs.",
+                f"terminal where `{door.command}` runs.",
                 "To have a link printed there, press the button.",
                 status=401,
                 button=("Print a link in the terminal", "/enter"),
@@ -92,13 +86,6 @@ def as_json(table: object, *, status: int = 200) -> Response:
 def as_bytes(content: bytes, kind: str = "application/octet-stream") -> Response:
     """Return bytes as an answer that a browser may keep: its address changes when its content does."""
     return Response(content, media_type=kind, headers=KEPT)
-
-
-def _read_parts() -> dict[str, bytes]:
-    """Return the files that pages are made of, by name."""
-    own = [file for file in (files(PACKAGE) / "assets").iterdir() if file.name.rsplit(".", 1)[-1] in TYPES]
-    house = files(HOUSE) / "assets"
-    return {file.name: file.read_bytes() for file in (*(house / name for name in BORROWED), *own)}
 
 
 def _part(content: bytes, kind: str) -> Response:
