@@ -21,6 +21,7 @@ toc_object_entries = False
 html_theme = "furo"
 html_title = f"mavfer {__version__}"
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 html_theme_options = {"source_view_link": "", "source_edit_link": ""}
 pygments_style = "friendly"

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "troubleshooting.md"
-STAGES = ("capture", "calibrate", "annotate", "preprocess", "model", "web")
+STAGES = ("capture", "calibrate", "annotate", "preprocess", "model", "web", "view", "privacy")
 MESSAGE = re.compile(r"- (`+)(.+)\1")
 LEAST_LETTERS = 10
 

@@ -2,17 +2,20 @@
 
 Three walks: the tutorial, README's "A first session by hand", and README's "Your own video". To be quick they
 are reduced by the rule of `reduced`, and by nothing else: shorter takes, fewer ticks a second, two steps of
-training. A line that ran before with the same words is not run again; one with other words that would make
-something that is there already gets its place cleared. A page that is served is asked for, and interrupted.
+training, one clip explained. A line that ran before with the same words is not run again; one with other
+words that would make something that is there already gets its place cleared. A page that is served is asked
+for, and interrupted.
 """
 
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tomllib
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,7 +24,13 @@ from .conftest import ROOT, Block, blocks_of, commands_of, mavfer_words
 
 pytestmark = pytest.mark.timeout(900)
 TUTORIAL = [block for block in blocks_of("docs/tutorial.md") if block.language == "sh"]
-SNIPPETS = [block for page in ("docs/formats.md",) for block in blocks_of(page) if block.language == "python"]
+FORMATS = blocks_of("docs/formats.md")
+SNIPPETS = [block for block in FORMATS if block.language == "python"]
+CHUNKS = [
+    "".join(line.strip() for line in block.text.split("\n"))
+    for block in FORMATS
+    if block.text.startswith('{"wall_ms"')
+]
 DUMP = re.compile(r"^\$ xxd (?:-s (?P<start>\d+) )?-l (?P<length>\d+) (?P<file>\S+)\n(?P<dump>.*)", re.S)
 SERVED = (["dataset", "view"], ["annotate"], ["operate"], ["view"])
 FACE_S, BOARD_S, FPS, CLIP, STEPS = 8, 22, 6, 8, 2
@@ -31,7 +40,8 @@ def reduced(words: list[str]) -> list[str]:
     """Return a command at its reduced size.
 
     `--seconds` is at most 8 for a face and 22 for a board; `rig new` gets `--fps 6`; `train` takes two steps
-    with clips of 8 frames, whatever it says of epochs, steps and frames.
+    with clips of 8 frames, whatever it says of epochs, steps and frames; `explain` blanks one clip, shows one
+    of the worst, and films nothing.
     """
     words = list(words)
     if "--seconds" in words:
@@ -45,6 +55,11 @@ def reduced(words: list[str]) -> list[str]:
                 at = words.index(option)
                 del words[at : at + 2]
         words += ["--n-frames", str(CLIP), "--steps", str(STEPS)]
+    if words[0] == "explain":
+        if "--clips" in words:
+            at = words.index("--clips")
+            del words[at : at + 2]
+        words += ["--clips", "1", "--worst", "1", "--films", "0"]
     return words
 
 
@@ -127,11 +142,32 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     return walk
 
 
-def test_the_tutorial_leads_from_boards_to_a_model(walked: Walk) -> None:
+@pytest.fixture(scope="module")
+def filed(walked: Walk) -> Walk:
+    """What was walked, with what the page of formats makes besides, and its chunk stored in the study."""
+    from mavfer.annotate.store.store import Store, now_ms
+    from mavfer.annotate.study.study import open_study
+    from mavfer.annotate.takes.events import Chunk
+
+    walked.along([block for block in FORMATS if block.language == "sh"])
+    study = open_study(walked.folder / "study")
+    store = Store(study.database_url, study_id=study.config.id, key=study.key())
+    for text in CHUNKS:
+        Chunk.model_validate_json(text)
+        one = store.assignments(rater=store.raters()[0].id)[0]
+        take, run = store.takes.open_run(one.id, now_ms=now_ms(), clock_ahead_ms=0, browser="")
+        store.takes.append(take, run, 0, text.encode(), now_ms=now_ms())
+    store.close()
+    return walked
+
+
+def test_the_tutorial_leads_from_boards_to_a_model_and_what_it_sees(walked: Walk) -> None:
     assert {"record", "calibrate", "simulate-raters", "build-dataset", "train", "evaluate"} <= {
         words[0] for words in walked.done
     }
     assert (walked.folder / "runs" / "mran" / "evaluation.json").is_file()
+    assert (walked.folder / "explained" / "index.html").is_file()
+    assert tomllib.loads((walked.folder / "seen" / "prediction.toml").read_text())["subject"] == "S02"
     assert tomllib.loads((walked.folder / "calibration.toml").read_text())["kind"] == "calibration"
 
 
@@ -158,10 +194,10 @@ def test_your_own_video(walked: Walk) -> None:
 
 
 @pytest.mark.parametrize("block", SNIPPETS, ids=str)
-def test_the_formats_are_read_by_the_lines_that_the_page_shows(block: Block, walked: Walk) -> None:
+def test_the_formats_are_read_by_the_lines_that_the_page_shows(block: Block, filed: Walk) -> None:
     ran = subprocess.run(
         [sys.executable, "-I", "-c", block.text],
-        cwd=walked.folder,
+        cwd=filed.folder,
         capture_output=True,
         text=True,
         check=False,
@@ -171,16 +207,22 @@ def test_the_formats_are_read_by_the_lines_that_the_page_shows(block: Block, wal
     assert "mavfer" not in re.findall(r"^(?:from|import) (\w+)", block.text, re.M)
 
 
-def test_the_formats_have_the_bytes_that_the_page_shows(walked: Walk) -> None:
-    dumps = [found for block in blocks_of("docs/formats.md") if (found := DUMP.match(block.text))]
-    assert len(dumps) >= 4
+def test_the_formats_have_the_bytes_that_the_page_shows(filed: Walk) -> None:
+    dumps = [found for block in FORMATS if (found := DUMP.match(block.text))]
+    assert len(dumps) >= 9
     for found in dumps:
         start, length = int(found["start"] or 0), int(found["length"])
-        with (walked.folder / found["file"]).open("rb") as file:
+        with (filed.folder / found["file"]).open("rb") as file:
             file.seek(start)
             stored = file.read(length)
         shown = "".join(line[10:50].replace(" ", "") for line in found["dump"].split("\n") if line)
         assert bytes.fromhex(shown) == stored, found["file"]
+
+
+def test_a_chunk_of_the_page_stands_in_the_study_byte_for_byte(filed: Walk) -> None:
+    with closing(sqlite3.connect(filed.folder / "study" / "study.sqlite")) as study:
+        assert [body.decode() for (body,) in study.execute("select body from chunks")] == CHUNKS
+    assert len(CHUNKS) == 1
 
 
 def test_mcap_files_end_as_they_begin(walked: Walk) -> None:
@@ -197,6 +239,7 @@ def test_mcap_files_end_as_they_begin(walked: Walk) -> None:
         ("record s --seconds 40", "record s --seconds 8"),
         ("record s --seconds 5", "record s --seconds 5"),
         ("train d --epochs 3 --out r", "train d --out r --n-frames 8 --steps 2"),
+        ("explain r --clips 4 --out e", "explain r --out e --clips 1 --worst 1 --films 0"),
     ],
 )
 def test_only_sizes_are_reduced(typed: str, meant: str) -> None:
