@@ -10,8 +10,49 @@ from . import __version__
 from .commands import COMMANDS, DEFAULTS
 from .errors import MavferError, UsageError
 
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+FAILED, MISUSED, INTERRUPTED, UNREAD = 1, 2, 130, 141
 NO_COLOR = "--no-color"
+GUARDS: list[TextIOWrapper] = []
+"""Streams in place of stdout and stderr: kept, for one that is let go closes what it writes to."""
+
+
+class Told(TextIOWrapper):
+    """Stdout or stderr that takes a refusal of the system for what it is.
+
+    Stdout that takes nothing more ends the command: quietly with UNREAD where its reader has gone, as with
+    `| head`, else with one line and FAILED, as on a full disk. The end is a SystemExit, so that nobody who
+    handles a disk's refusal of a result takes it for his. Where stderr takes nothing more, the work goes on.
+    """
+
+    in_place_of: TextIOWrapper
+    """The stream that it stands for, on the same buffer."""
+
+    def write(self, text: str) -> int:
+        """Write a text; what a stream that has refused is given is lost."""
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._give_up(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Hand on what is written."""
+        try:
+            super().flush()
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        # What is left to write, here and when Python ends, has to go somewhere.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+        if self.in_place_of is not sys.__stdout__:
+            return
+        if error.errno == errno.EPIPE or (os.name == "nt" and error.errno == errno.EINVAL):
+            raise SystemExit(UNREAD)
+        _complain(f"wanted to write to stdout, found: {error.strerror}; make room, or send it elsewhere")
+        raise SystemExit(FAILED)
 
 
 def spelled_out(words: list[str]) -> list[str]:
@@ -34,18 +75,38 @@ def spelled_out(words: list[str]) -> list[str]:
 
 def main() -> None:
     """Run the command that was typed, and end with its exit status."""
+    _guard()
     words = sys.argv[1:]
     if words == ["--version"]:
         print(f"mavfer {__version__}")  # what a script asks first is answered without the command line
-        return
-    sys.exit(run(words))
+        status = 0
+    else:
+        status = run(words)
+    if sys.stdout is not None:
+        sys.stdout.flush()  # what cannot be written is found out while its status can still be told
+    sys.exit(status)
+
+
+def _guard() -> None:
+    """Put streams that know what to do when they are refused in the place of the process's own two."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if not isinstance(stream, TextIOWrapper) or stream is not getattr(sys, f"__{name}__"):
+            continue  # closed, or somebody's who listens in this process
+        through, by_lines = stream.write_through, stream.line_buffering
+        told = Told(
+            stream.buffer, stream.encoding, stream.errors, line_buffering=by_lines, write_through=through
+        )
+        told.in_place_of = stream
+        GUARDS.append(told)
+        setattr(sys, name, told)
 
 
 def run(words: list[str]) -> int:
     """Run a command and return its exit status; an error becomes one line on stderr.
 
-    A MavferError is 1, misuse 2, an interruption 130. Where the system refuses a path that was typed, that is
-    one line, too; any other exception is a defect, and passes.
+    A MavferError is 1, misuse 2, an interruption 130, stdout that nobody reads any more 141. Where the system
+    refuses a path that was typed, that is one line, too; any other exception is a defect, and passes.
     """
     words = _without_colors(words)
     for stream in (sys.stdout, sys.stderr):

@@ -228,7 +228,7 @@ SUMMARIES = {
         "Score the joined predictions of several runs on the test subjects; weights are validation's."
     ),
     "tables": (
-        "Train and evaluate what the paper's tables and figures want; write CSV files and DIR/index.html."
+        "Train and evaluate what the paper's tables and figures want; write CSV files and OUT/index.html."
     ),
     "explain": (
         "Say where a run looks, whether it goes by that, how well it is calibrated, and for whom it errs."
@@ -282,7 +282,8 @@ DEFAULTS = {"calibrate": "solve"}
 """The command of a group that is meant where none is named: `mavfer calibrate SESSION` solves."""
 
 EPILOG = (
-    "Exit status: 0 done, 1 failed or something is wrong, 2 misused, 130 interrupted.\n\n"
+    "Exit status: 0 done, 1 failed or something is wrong, 2 misused, 130 interrupted, 141 cut off: nobody "
+    "reads stdout any more.\n\n"
     "Results are on stdout; progress, warnings and errors on stderr, without bars and colors where it is no "
     "terminal. --no-color, anywhere, or NO_COLOR in the environment turns colors off. --json, where a "
     "command has it, prints one JSON object on stdout, and nothing else."

@@ -3,6 +3,7 @@
 Where stderr is no terminal, nothing at all is printed.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,12 +20,14 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
     columns = TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     console = Console(stderr=True)
     quiet = not console.is_terminal  # where no bar can move, not even its empty line is printed
-    progress = Progress(*columns, console=console, transient=True, disable=quiet)
+    progress = Progress(
+        *columns, console=console, transient=True, disable=quiet, redirect_stdout=_shares_the_screen()
+    )
     task = progress.add_task("", total=None)
 
     def show(done: int, total: int) -> None:
-        progress.start()
         progress.update(task, completed=done, total=total)
+        progress.start()
 
     try:
         yield show
@@ -41,6 +44,17 @@ def waiting(title: str) -> Iterator[None]:
 
     columns = SpinnerColumn(), TextColumn(title), TimeElapsedColumn()
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        redirect_stdout=_shares_the_screen(),
+    ) as progress:
         progress.add_task("", total=None)
         yield
+
+
+def _shares_the_screen() -> bool:
+    """Return whether stdout goes where the bar is, and so above it; into a file or a pipe it goes as ever."""
+    return sys.stdout is not None and sys.stdout.isatty()

@@ -50,7 +50,7 @@ def doctor(
     Nothing is changed, and what is written to measure the disk is gone at once.
 
     It takes up to 5 s: what has not answered by then is said to be unknown ("?"), and --wait waits for it.
-    A "-" is not needed here.
+    What has a "-" before it is not needed here.
 
     Example: mavfer doctor
     Example: mavfer doctor --for record --rig rig.toml --at sessions

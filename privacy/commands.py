@@ -29,7 +29,7 @@ def forget(
         ),
     ] = None,
     runs_too: Annotated[
-        bool, typer.Option("--runs-too", help="Remove networks that learned from them.")
+        bool, typer.Option("--runs-too", help="Remove networks that learned from them, exported ones too.")
     ] = False,
     others_too: Annotated[
         bool,

@@ -16,6 +16,7 @@ import tomlkit
 
 from ..errors import MavferError, OutputError
 from ..output import new_file
+from .exported import plan_exported
 from .found import EVALUATION_NAME, GROUPS_EVALUATION_NAME, LISTS, Found, names_in
 from .person import MASK, Person
 from .plan import Item, Plan, require_alone
@@ -40,6 +41,7 @@ def plan_runs(
         if path.name == RUN_NAME
         and any(person.is_named(one) for key in LEARNED_FROM for one in table.get(key, ()))
     ]
+    plan_exported(plan, learned, runs_too=runs_too)
     if runs_too:
         for folder in sorted(learned):
             if not plan.goes(folder):

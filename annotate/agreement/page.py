@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -24,21 +24,38 @@ TONES: dict[Kind, Literal["bad", "doubt"]] = {"inverted": "bad", "unrelated": "b
 FOLD_BEYOND = 12
 MOST_CURVES = 60
 PLOT_IN = (10.0, 3.4)
+N_OF_ALL = 6
+"""Plots that are of all sessions together, where both dimensions are rated."""
 
 
-def agreement_page(summary: Summary, *, title: str = "How well the raters agree") -> Page:
-    """Return the page of a summary."""
+def agreement_page(
+    summary: Summary,
+    *,
+    title: str = "How well the raters agree",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Page:
+    """Return the page of a summary.
+
+    Takes about half a second per session.
+
+    Parameters
+    ----------
+    on_progress : called with the plots drawn and their number
+    """
     mark = "simulated" if summary.simulated else ""
     page = Page(title, _subtitle(summary), mark=mark)
     if not summary.over_sessions():
         page.section("At a glance")
         page.note("Nothing to compare", "No session was rated by two raters or more.", *summary.remarks)
         return page
+    tell = on_progress or (lambda *_: None)
+    n_plots = N_OF_ALL + len(summary.session_ids[:MOST_CURVES])
+    tell(0, n_plots)
     _glance(page, summary)
     _standing_out(page, summary)
     _raters(page, summary)
     _figures(page, summary)
-    _sessions(page, summary)
+    _sessions(page, summary, lambda done: tell(N_OF_ALL + done, n_plots))
     _method(page, summary)
     return page
 
@@ -180,7 +197,7 @@ def _figures(page: Page, summary: Summary) -> None:
             )
 
 
-def _sessions(page: Page, summary: Summary) -> None:
+def _sessions(page: Page, summary: Summary, tell: Callable[[int], None]) -> None:
     own = summary.of_sessions()
     page.section("Session by session")
     page.plot(
@@ -204,13 +221,14 @@ def _sessions(page: Page, summary: Summary) -> None:
     shown = summary.session_ids[:MOST_CURVES]
     if len(shown) > FOLD_BEYOND:
         with page.folded(f"The curves of {_counted(len(shown), 'session')}"):
-            _curves(page, summary, shown)
+            _curves(page, summary, shown, tell)
     else:
-        _curves(page, summary, shown)
+        _curves(page, summary, shown, tell)
 
 
-def _curves(page: Page, summary: Summary, sessions: Sequence[str]) -> None:
-    for session in sessions:
+def _curves(page: Page, summary: Summary, sessions: Sequence[str], tell: Callable[[int], None]) -> None:
+    for done, session in enumerate(sessions):
+        tell(done)
         own = [one for one in summary.sessions if one.session == session and one.raters]
         if not own:
             continue

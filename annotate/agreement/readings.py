@@ -6,7 +6,7 @@ correlation nor consistency; with sessions laid end to end it does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,18 +65,30 @@ class Reading:
     values: Mapping[str, Estimate]
 
 
-def readings_of(sessions: Sequence[Ratings], *, seed: int = 0) -> tuple[Reading, ...]:
+def readings_of(
+    sessions: Sequence[Ratings], *, seed: int = 0, on_progress: Callable[[int, int], None] | None = None
+) -> tuple[Reading, ...]:
     """Return the agreement of all sessions in every reading, dimension by dimension.
 
     Sessions with one rater are left out of all but their own line. From five sessions on, what is over
     sessions has intervals by bootstrap over sessions, drawn with `seed`.
+
+    Parameters
+    ----------
+    on_progress : called with the sessions done and their number, each counted once per level
     """
     found: list[Reading] = []
+    done, total = 0, len(LEVELS) * sum(bool(one.raters) for one in sessions)
     for dimension in dict.fromkeys(one.dimension for one in sessions):
         own = [one for one in sessions if one.dimension == dimension and one.raters]
         rated = [one for one in own if len(one.raters) > 1]
         for level in LEVELS:
-            alone = [_of_session(one, level) for one in own]
+            alone: list[Reading] = []
+            for one in own:
+                if on_progress is not None:
+                    on_progress(done, total)
+                alone.append(_of_session(one, level))
+                done += 1
             found += alone
             if rated:
                 by_session = [reading for reading in alone if reading.n_raters > 1]

@@ -76,15 +76,27 @@ class Profile:
         return self.ccc_pairs_without - self.ccc_pairs
 
 
-def profiles_of(sessions: Sequence[Ratings]) -> tuple[Profile, ...]:
-    """Return every rater's profile per dimension, with what stands out; raters by name."""
+def profiles_of(
+    sessions: Sequence[Ratings], *, on_progress: Callable[[int, int], None] | None = None
+) -> tuple[Profile, ...]:
+    """Return every rater's profile per dimension, with what stands out; raters by name.
+
+    Parameters
+    ----------
+    on_progress : called with the sessions done and their number, each counted once per rater
+    """
     found = []
+    done, total = 0, sum(len(one.raters) for one in sessions)
     dimensions: list[Dimension] = list(dict.fromkeys(one.dimension for one in sessions))
     for dimension in dimensions:
         own = [one for one in sessions if one.dimension == dimension]
         later_s = apart_s(own)
         for rater in sorted({rater for one in own for rater in one.raters}):
-            found.append(_profile(dimension, rater, [one for one in own if rater in one.raters], later_s))
+            rated = [one for one in own if rater in one.raters]
+            found.append(_profile(dimension, rater, rated, later_s))
+            done += len(rated)
+            if on_progress is not None:
+                on_progress(done, total)
     return tuple(found)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..trace import Dimension, Trace
 from .ratings import FPS, Ratings, ratings_of
-from .readings import Level, Reading, Scope, readings_of
+from .readings import LEVELS, Level, Reading, Scope, readings_of
 from .standing_out import Finding, Profile, profiles_of
 
 
@@ -94,8 +94,13 @@ def summary_of(
     lag_s: float = 0.0,
     seed: int = 0,
     left_out: Sequence[str] = (),
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
     """Return the agreement of a set of traces; `seed` is of the bootstrap.
+
+    Parameters
+    ----------
+    on_progress : called with the readings done and their number: each session alone and against each rater
 
     Raises
     ------
@@ -103,5 +108,9 @@ def summary_of(
         Two traces are of one rater, session and dimension.
     """
     sessions = ratings_of(traces, fps=fps, lag_s=lag_s)
-    readings, profiles = readings_of(sessions, seed=seed), profiles_of(sessions)
+    tell = on_progress or (lambda *_: None)
+    n_alone = len(LEVELS) * sum(bool(one.raters) for one in sessions)
+    total = n_alone + sum(len(one.raters) for one in sessions)
+    readings = readings_of(sessions, seed=seed, on_progress=lambda done, _: tell(done, total))
+    profiles = profiles_of(sessions, on_progress=lambda done, _: tell(n_alone + done, total))
     return Summary(sessions, readings, profiles, fps=fps, lag_s=lag_s, left_out=tuple(left_out))

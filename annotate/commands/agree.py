@@ -32,7 +32,7 @@ def agree(
 
     from ...errors import TraceError
     from ...output import new_folder, require_folder_free
-    from ...progress import waiting
+    from ...progress import bar
     from ..agreement.files import JSON_NAME, PAGE_NAME, write_files
     from ..agreement.files import as_json as json_table
     from ..agreement.page import agreement_page
@@ -50,8 +50,8 @@ def agree(
             listed = ", ".join(map(repr, sorted(known)[:5]))
             raise TraceError(f"wanted traces of session {unknown[0]!r}, found only {listed}: {traces}")
         found = tuple(trace for trace in found if trace.session in session)
-    with waiting("comparing raters"):
-        summary = summary_of(found, fps=fps, lag_s=lag_s, seed=seed)
+    with bar("comparing raters") as on_progress:
+        summary = summary_of(found, fps=fps, lag_s=lag_s, seed=seed, on_progress=on_progress)
     if as_json:
         print_json(json_table(summary))
     else:
@@ -63,9 +63,9 @@ def agree(
         typer.echo(f"warning: {remark}", err=True)
     if out is not None:
         with (
-            waiting("drawing the page"),
+            bar("drawing the page") as on_progress,
             new_folder(out, marker=JSON_NAME, overwrite=overwrite) as folder,
         ):
             write_files(folder, summary)
-            agreement_page(summary).write(folder / PAGE_NAME)
+            agreement_page(summary, on_progress=on_progress).write(folder / PAGE_NAME)
         typer.echo(f"wrote {PAGE_NAME}: {out / PAGE_NAME}", err=as_json)

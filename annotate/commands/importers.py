@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -52,6 +54,7 @@ def carma(
     named: Named = "",
     scale: Scale = None,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import ratings of CARMA (CSV).
 
@@ -70,6 +73,7 @@ def carma(
         (".csv",),
         _names(session, rater, dimension, named),
         overwrite,
+        as_json=as_json,
     )
 
 
@@ -83,6 +87,7 @@ def darma(
     named: Named = "",
     scale: Scale = None,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import ratings of DARMA (CSV): two traces of each file.
 
@@ -102,7 +107,8 @@ def darma(
     def read(path: Path) -> Sequence[Rated]:
         return read_darma(path, axes=axes)
 
-    _run(place, out, _rescaled(read, scale), (".csv",), _names(session, rater, None, named), overwrite)
+    names = _names(session, rater, None, named)
+    _run(place, out, _rescaled(read, scale), (".csv",), names, overwrite, as_json=as_json)
 
 
 def nova(
@@ -114,6 +120,7 @@ def nova(
     named: Named = "",
     scale: Scale = None,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import continuous annotations of NOVA: NAME.annotation with NAME.annotation~, or CSV with --scale.
 
@@ -129,7 +136,8 @@ def nova(
         return read_nova(path, scale=scale)
 
     suffixes = (".annotation",) if scale is None else (".annotation", ".csv")
-    _run(place, out, read, suffixes, _names(session, rater, dimension, named), overwrite)
+    names = _names(session, rater, dimension, named)
+    _run(place, out, read, suffixes, names, overwrite, as_json=as_json)
 
 
 def _names(session: str | None, rater: str | None, dimension: DimensionOption | None, named: str) -> Names:
@@ -154,13 +162,23 @@ def _run(
     suffixes: tuple[str, ...],
     names: Names,
     overwrite: bool,
+    *,
+    as_json: bool,
 ) -> None:
     from ...errors import TraceError
     from ..exchange.importing import import_ratings
-    from .traces import print_traces
+    from .traces import print_traces, trace_facts
 
     done = import_ratings(place, out, read=read, suffixes=suffixes, names=names, overwrite=overwrite)
-    if done.traces:
+    if as_json:
+        print_json(
+            {
+                "folder": out,
+                "traces": [trace_facts(one) for one in done.traces],
+                "problems": [str(one) for one in done.troubles],
+            }
+        )
+    elif done.traces:
         print_traces(done.traces)
         typer.echo(f"imported {len(done.traces)} traces: {out}")
     for trouble in done.troubles[: MAX_TOLD if len(done.troubles) > 1 else 0]:

@@ -1,30 +1,24 @@
 """`mavfer labels fuse`: options in, gold standards in a folder, a table on stdout."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
 from ..fusion.recipe import Method, Recipe
 from ..fusion.smoothing import Smooth
 from ..fusion.weights import Weighting
 
-if TYPE_CHECKING:
-    from ..fusion.fusing import Fused
-    from ..fusion.gold_file import GoldFile
-
 LAGS = "The raters' lag"
 TIMES = "Times"
 ESTIMATE = "estimate"
-MAX_NAMED = 6
 
 
 def fuse(
     traces: Annotated[Path, typer.Argument(metavar="TRACES", help="A folder of traces.")],
     out: Annotated[Path, typer.Option(help="The folder that gets the gold standards.")],
-    session: Annotated[
-        list[str] | None, typer.Option(help="Only this session; may be given more than once.")
-    ] = None,
+    session: Annotated[list[str] | None, typer.Option(help="Only of this session; may be repeated.")] = None,
     method: Annotated[
         Method,
         typer.Option(
@@ -120,6 +114,7 @@ def fuse(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace gold standards of the same sessions.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make one gold standard of the raters' traces, per session and dimension.
 
@@ -132,11 +127,12 @@ def fuse(
     """
     from ...errors import UsageError
     from ...output import require_free
-    from ...progress import waiting
+    from ...progress import bar
     from ..fusion.fusing import fuse_all
     from ..fusion.gold_file import gold_stem, write_gold
     from ..fusion.traces_given import traces_given
     from ..trace import DIMENSIONS
+    from .labels_told import facts_of, print_table, tell
 
     recipe = _recipe(
         lag,
@@ -162,12 +158,18 @@ def fuse(
     for name in given:
         for dimension in DIMENSIONS:
             require_free(out / f"{gold_stem(name, dimension)}.csv", overwrite=overwrite)
-    with waiting("fusing"):
-        results = fuse_all(given, recipe, fps=fps or 10.0, at=at or (), reference=reference)
+    with bar("fusing") as on_progress:
+        results = fuse_all(
+            given, recipe, fps=fps or 10.0, at=at or (), reference=reference, on_progress=on_progress
+        )
     for one in results:
         if one.gold is not None:
             write_gold(out, one.gold, overwrite=overwrite)
-    _print(results, out, recipe)
+    tell(results, out)
+    if as_json:
+        print_json(facts_of(results, out, recipe))
+    else:
+        print_table(results, out, recipe)
     if any(one.error for one in results):
         raise typer.Exit(1)
 
@@ -210,62 +212,3 @@ def _recipe(lag: str, common_lag_s: float, reference: Path | None, **options: ob
         return Recipe.model_validate({**given, "lag": kind, "lag_s": lag_s})
     except ValidationError as error:
         raise UsageError(f"{complaints(error, Recipe)}: {COMMAND_LINE}") from error
-
-
-def _print(results: list["Fused"], out: Path, recipe: Recipe) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("session", "dimension", "raters", "values", "weights", "lags", box=None, pad_edge=False)
-    written = [one.gold for one in results if one.gold is not None]
-    for gold in written:
-        table.add_row(escape(gold.header.session), gold.header.dimension, *map(escape, _cells(gold)))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    if written:
-        console.print(table)
-    for gold in written:
-        where = f"{gold.header.session} {gold.header.dimension}"
-        for remark in gold.header.remarks:
-            typer.echo(f"{where}: {remark}", err=True)
-    for one in results:
-        if one.error is not None:
-            where = " ".join(part for part in (one.session, one.dimension) if part)
-            old = [path for path in _files_of(one, out) if path.exists()]
-            stays = f"; an older gold standard of it stays: {old[0]}" if old else ""
-            typer.echo(f"not fused: {where}: {one.error}{stays}", err=True)
-    if written:
-        typer.echo(f"{recipe.words}")
-        typer.echo(f"wrote {len(written)} gold standard{'s' if len(written) > 1 else ''}: {out}")
-
-
-def _cells(gold: "GoldFile") -> tuple[str, str, str, str]:
-    """Return a gold standard's cells: raters, values, weights, lags."""
-    import numpy as np
-
-    raters = gold.header.raters
-    share = float(np.isfinite(gold.value).mean())
-    weights = [f"{one.rater} {one.weight:.2f}" for one in raters]
-    if len({one.lag_s for one in raters}) == 1 and len({one.lag_from for one in raters}) == 1:
-        lags = [f"{raters[0].lag_s:g} s ({raters[0].lag_from})" if raters[0].lag_s else "none"]
-    else:
-        lags = [
-            f"{one.rater} {one.lag_s:+.1f} s" + ("" if one.lag_r is None else f" (r {one.lag_r:.2f})")
-            for one in raters
-        ]
-    return str(len(raters)), f"{len(gold.value)} ({share:.0%})", _listed(weights), _listed(lags)
-
-
-def _listed(words: list[str]) -> str:
-    more = f" and {len(words) - MAX_NAMED} more" if len(words) > MAX_NAMED else ""
-    return ", ".join(words[:MAX_NAMED]) + more
-
-
-def _files_of(one: "Fused", out: Path) -> list[Path]:
-    from ..fusion.gold_file import gold_stem
-    from ..trace import DIMENSIONS
-
-    dimensions = DIMENSIONS if one.dimension is None else (one.dimension,)
-    return [out / f"{gold_stem(one.session, dimension)}.csv" for dimension in dimensions]

@@ -23,7 +23,8 @@ Sound = Annotated[
     typer.Option(metavar="SESSION=FILE", help="A file whose sound belongs to a session; may be repeated."),
 ]
 Width = Annotated[
-    int, typer.Option("--max-width", metavar="PX", min=160, max=3840, help="Wider films are made smaller.")
+    int,
+    typer.Option("--max-width", metavar="PIXELS", min=160, max=3840, help="Wider films are made smaller."),
 ]
 Sources = Annotated[
     list[Path], typer.Argument(metavar="SESSION", help="Session folders or video files to be rated.")
@@ -53,7 +54,7 @@ def new(
     ] = None,
     title: Annotated[str, typer.Option(help="What raters read at the top.")] = "Rating study",
     rewind_s: Annotated[
-        float, typer.Option(metavar="S", min=1, max=60, help="How far one press of back goes.")
+        float, typer.Option(metavar="SECONDS", min=1, max=60, help="How far one press of back goes.")
     ] = 5.0,
     seed: Annotated[int, typer.Option(min=0, help="Another seed is another plan.")] = 0,
     sound: Sound = None,

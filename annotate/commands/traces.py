@@ -40,6 +40,7 @@ def export(
     ] = True,
     database: Database = None,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the ratings of a study as traces (CSV + JSON), ready for `labels fuse` and `build-dataset`.
 
@@ -49,11 +50,11 @@ def export(
     Example: mavfer traces export study --out traces
     """
     from ...errors import StudyError
-    from ...progress import waiting
+    from ...progress import bar
     from ..exchange.export import export_traces
 
     opened, store = opened_with_store(study, database)
-    with store, waiting("exporting"):
+    with store, bar("exporting") as on_progress:
         done = list(
             export_traces(
                 opened,
@@ -65,16 +66,23 @@ def export(
                 practice=practice,
                 events=events,
                 overwrite=overwrite,
+                on_progress=on_progress,
             )
         )
-    _print(sorted(done, key=lambda one: (one.session, one.rater, one.assignment.dimension)))
+    done.sort(key=lambda one: (one.session, one.rater, one.assignment.dimension))
     written = [one for one in done if one.fate == "written"]
+    n_traces = sum(len(one.assignment.dimensions) for one in written)
+    if as_json:
+        print_json({"folder": out, "n_traces": n_traces, "ratings": [_rating_facts(one) for one in done]})
+    else:
+        _print(done)
     if not written:
         raise StudyError(
             f"wanted complete ratings to export, found none of {len(done)}; "
             f"pass --all to export what there is of incomplete ones: {study}"
         )
-    n_traces = sum(len(one.assignment.dimensions) for one in written)
+    if as_json:
+        return
     left_out = f", {len(done) - len(written)} left out" if len(written) < len(done) else ""
     typer.echo(f"wrote {counted(n_traces, 'trace')} of {counted(len(written), 'rating')}{left_out}: {out}")
 
@@ -104,6 +112,29 @@ def _print(done: list[Exported]) -> None:
     _console().print(table)
 
 
+def _rating_facts(one: Exported) -> dict[str, Any]:
+    """Return a rating as `mavfer traces export --json` prints it; counts where there are samples."""
+    found = one.found
+    counts: dict[str, Any] = {}
+    if found is not None:
+        counts = {
+            "complete": found.complete,
+            "n_shown": found.shown.sum(),
+            "n_skipped": found.skipped.sum(),
+            "missing_s": one.missing_s,
+            "n_rewinds": found.n_rewinds,
+            "n_comments": len(found.comments),
+        }
+    return {
+        "session": one.session,
+        "rater": one.rater,
+        "dimension": one.assignment.dimension,
+        "written": one.fate == "written",
+        "left_out_because": None if one.fate == "written" else one.fate,
+        **counts,
+    }
+
+
 def check(
     folder: Annotated[Path, typer.Argument(metavar="TRACES", help="A folder of traces.")],
     as_json: AsJson = False,
@@ -119,7 +150,9 @@ def check(
 
     traces, troubles = looked_over(folder)
     if as_json:
-        print_json({"traces": [_facts(one) for one in traces], "problems": [str(one) for one in troubles]})
+        print_json(
+            {"traces": [trace_facts(one) for one in traces], "problems": [str(one) for one in troubles]}
+        )
     else:
         print_traces(traces)
     for trouble in troubles:
@@ -136,6 +169,7 @@ def bring_in(
     ],
     out: Out,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring traces into a folder of traces, with their headers and events; all are checked before any is.
 
@@ -152,12 +186,15 @@ def bring_in(
         more = f" (and {len(troubles) - 1} more; see `mavfer traces check`)" if len(troubles) > 1 else ""
         raise TraceError(f"nothing was brought in{more}: {troubles[0]}")
     bring_in_traces(folder, traces, out, overwrite=overwrite)
+    if as_json:
+        print_json({"folder": out, "traces": [trace_facts(one) for one in traces]})
+        return
     print_traces(traces)
     typer.echo(f"brought in {len(traces)} traces: {out}")
 
 
-def _facts(trace: Trace) -> dict[str, Any]:
-    """Return a trace as `mavfer traces check --json` prints it."""
+def trace_facts(trace: Trace) -> dict[str, Any]:
+    """Return a trace as `mavfer traces check --json` and the importers print it."""
     import numpy as np
 
     rated = trace.value[~np.isnan(trace.value)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +62,7 @@ def export_traces(
     practice: bool = False,
     events: bool = True,
     overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Exported]:
     """Write the ratings of a study into a folder of traces and yield what became of each.
 
@@ -74,6 +75,7 @@ def export_traces(
     incomplete : also takes that do not cover their film; missing frames are NaN, and the header says so
     practice : also the ratings of the practice film
     events : write the raw events beside the traces
+    on_progress : called with the assignments done and their number
 
     Raises
     ------
@@ -98,7 +100,9 @@ def export_traces(
         if one.take is not None and (incomplete or one.state == "complete"):
             _require_free(out, videos[one.video], chosen[one.rater], one, overwrite=overwrite)
     films: dict[str, Film] = {}
-    for one in wanted:
+    for number, one in enumerate(wanted):
+        if on_progress is not None:
+            on_progress(number, len(wanted))
         video, rater = videos[one.video], chosen[one.rater]
         if one.take is None:
             yield Exported(video.session, rater, one, "not begun")

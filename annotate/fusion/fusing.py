@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,7 @@ def fuse_all(
     fps: float,
     at: Sequence[Path] = (),
     reference: Path | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Fused]:
     """Return the gold standard of each session and rated dimension, in the order of sessions.
 
@@ -47,6 +48,7 @@ def fuse_all(
     fps : of the gold standard, where `at` names nothing
     at : sessions, folders of them or studies whose frames' times are taken
     reference : folder with SESSION.csv, the signals that lags are estimated against
+    on_progress : called with the sessions done and their number
 
     Raises
     ------
@@ -55,7 +57,9 @@ def fuse_all(
     """
     places = frame_times(at)
     found = []
-    for session, one in given.items():
+    for number, (session, one) in enumerate(given.items()):
+        if on_progress is not None:
+            on_progress(number, len(given))
         if one.error is not None:
             found.append(Fused(session, None, error=one.error))
             continue

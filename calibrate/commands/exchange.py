@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ...facts import AsJson, print_json
 from ..calibration import Calibration
 
 Source = Literal["iai", "factory", "opencv"]
@@ -57,6 +58,7 @@ def import_calibration(
         bool, typer.Option("--as-is", help="iai: keep the infrared cx, cy, which are 0.25 px too large.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a calibration file of what another program, or the factory, has measured.
 
@@ -116,10 +118,16 @@ def import_calibration(
     else:
         calibration = _of_source(source or Path(), format, rig, depth_shift_mm, as_is)
     write_calibration(out, calibration, overwrite=overwrite)
-    _print_cameras(calibration)
+    if as_json:
+        from .calibration_facts import calibration_facts
+
+        print_json({"calibration": out, **calibration_facts(calibration)})
+    else:
+        _print_cameras(calibration)
     for remark in calibration.remarks:
         typer.echo(f"note: {remark}", err=True)
-    typer.echo(f"{calibration.method}: wrote the calibration of the rig {calibration.rig!r}: {out}")
+    if not as_json:
+        typer.echo(f"{calibration.method}: wrote the calibration of the rig {calibration.rig!r}: {out}")
 
 
 def export_calibration(
@@ -134,6 +142,7 @@ def export_calibration(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a folder that was exported before.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a calibration as the files that OpenCV, ROS or iai_kinect2 read.
 
@@ -154,13 +163,20 @@ def export_calibration(
     with new_folder(out, marker=marker, overwrite=overwrite) as folder:
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    warnings = []
     if format == "iai" and solved.thermal is not None:
-        typer.echo("warning: iai_kinect2 knows no thermal camera; it was left out", err=True)
+        warnings.append("iai_kinect2 knows no thermal camera; it was left out")
     if format == "iai" and solved.depth_scale != 1:
-        typer.echo(
-            f"warning: iai_kinect2 knows no depth scale ({solved.depth_scale:g}); its shift is right at 1 m",
-            err=True,
+        warnings.append(
+            f"iai_kinect2 knows no depth scale ({solved.depth_scale:g}); its shift is right at 1 m"
         )
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    if as_json:
+        print_json(
+            {"folder": out, "format": format, "files": [out / name for name in texts], "warnings": warnings}
+        )
+        return
     for name in texts:
         typer.echo(f"wrote {out / name}")
 

@@ -15,9 +15,9 @@ from ...capture.commands.operating import (
     PageHost,
     PagePort,
     RigFile,
-    tell_report,
     terminate_like_ctrl_c,
 )
+from ...capture.commands.take_told import tell_report
 
 STOPPED_BY_HAND = 130
 SIMULATED_HOLD_S = 1.0  # as an operator holds the board

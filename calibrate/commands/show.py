@@ -14,7 +14,7 @@ def show(
         list[Path] | None,
         typer.Option(
             help="A session of the same rig, of a board or a face, to look at through the calibration; "
-            "give it again for more."
+            "may be repeated."
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="The page to write.")] = Path("calibration.html"),
@@ -30,7 +30,7 @@ def show(
     from ...capture.session import open_session
     from ...errors import OutputError
     from ...output import require_free
-    from ...progress import waiting
+    from ...progress import bar
     from ..calibration_file import read_calibration
     from ..show.moments import find_moment
     from ..show.page import calibration_page
@@ -40,9 +40,13 @@ def show(
         raise OutputError(f"wanted a file name, found a folder: {out}")
     require_free(out, overwrite=overwrite)
     shown = read_calibration(calibration)
-    with waiting("drawing the page"):
-        moments = [find_moment(shown, open_session(path)) for path in session or ()]
-        calibration_page(shown, moments).write(out, overwrite=overwrite)
+    moments = []
+    with bar("reading sessions") as on_progress:
+        for number, path in enumerate(session or ()):
+            on_progress(number, len(session or ()))
+            moments.append(find_moment(shown, open_session(path)))
+    with bar("drawing the page") as on_progress:
+        calibration_page(shown, moments, on_progress=on_progress).write(out, overwrite=overwrite)
     if as_json:
         from .calibration_facts import calibration_facts
 

@@ -5,8 +5,9 @@ The sections stand here in their order; what is drawn is computed and drawn in t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from ...errors import ConfigError
 from ...report import Page
@@ -21,7 +22,12 @@ WIDE_IN = 9.0
 WORST_VIEWS = 8
 
 
-def calibration_page(calibration: Calibration, moments: Sequence[Moment] = ()) -> Page:
+def calibration_page(
+    calibration: Calibration,
+    moments: Sequence[Moment] = (),
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Page:
     """Return the page of a calibration.
 
     Takes about 4 s, and 1 s more per moment.
@@ -30,6 +36,7 @@ def calibration_page(calibration: Calibration, moments: Sequence[Moment] = ()) -
     ----------
     calibration : of any origin; what its file does not hold is named as missing
     moments : of recorded sessions, as `moments.find_moment` returns them
+    on_progress : called with the parts drawn and their number: each section with plots, and each moment
     """
     mark = "simulated" if any(moment.simulated for moment in moments) else ""
     page = Page(f"Calibration of the rig {calibration.rig!r}", tables.subtitle(calibration), mark=mark)
@@ -38,13 +45,18 @@ def calibration_page(calibration: Calibration, moments: Sequence[Moment] = ()) -
     page.note("In words", *tables.verdict(calibration, warnings))
     _add_numbers(page, calibration)
     cameras = [one for name in calibration.cameras if (one := _residuals(calibration, name)) is not None]
-    _add_residuals(page, calibration, cameras)
-    _add_coverage(page, calibration)
-    _add_rig(page, calibration)
-    _add_certainty(page, calibration)
-    _add_lenses(page, calibration)
-    for moment in moments:
-        add_session(page, calibration, moment)
+    parts: list[Callable[[], None]] = [
+        lambda: _add_residuals(page, calibration, cameras),
+        lambda: _add_coverage(page, calibration),
+        lambda: _add_rig(page, calibration),
+        lambda: _add_certainty(page, calibration),
+        lambda: _add_lenses(page, calibration),
+        *(partial(add_session, page, calibration, moment) for moment in moments),
+    ]
+    for number, add in enumerate(parts):
+        if on_progress is not None:
+            on_progress(number, len(parts))
+        add()
     if not moments:
         page.section("Through the calibration")
         page.note(

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...facts import AsJson, print_json
 from ..disk import size_text
 from ..rig import read_rig
+
+if TYPE_CHECKING:
+    from ..collect.collect import CollectReport
 
 
 def collect(
@@ -22,6 +26,7 @@ def collect(
             "--remove", help="Let recorders remove their copies, once they are proved to be on this disk."
         ),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring the files of a session that waiting recorders have on their machines into its folder.
 
@@ -39,6 +44,17 @@ def collect(
     except KeyboardInterrupt:
         typer.echo(AGAIN, err=True)
         raise
+    if as_json:
+        print_json(_facts(report))
+    else:
+        _print(report)
+    for problem in report.problems:
+        typer.echo(f"error: {problem}", err=True)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def _print(report: "CollectReport") -> None:
     for name, files in report.files.items():
         gone = f", {report.removed[name]} removed there" if name in report.removed else ""
         typer.echo(f"{name}: {len(files)} {'file' if len(files) == 1 else 'files'} here{gone}")
@@ -46,10 +62,19 @@ def collect(
         typer.echo(note)
     if report.n_bytes:
         typer.echo(f"collected {size_text(report.n_bytes)}: {report.path}")
-    for problem in report.problems:
-        typer.echo(f"error: {problem}", err=True)
-    if report.problems:
-        raise typer.Exit(1)
+
+
+def _facts(report: "CollectReport") -> dict[str, Any]:
+    return {
+        "session": report.path,
+        "collected_bytes": report.n_bytes,
+        "recorders": {
+            name: {"files": files, "n_removed_there": report.removed.get(name, 0)}
+            for name, files in report.files.items()
+        },
+        "notes": report.notes,
+        "problems": report.problems,
+    }
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
 from ..export.export import ExportFormat
 from ..streams import Stream
 
@@ -19,12 +20,13 @@ def export(
         list[Stream] | None, typer.Option(help="Which stream; may be repeated. All if not given.")
     ] = None,
     from_s: Annotated[
-        float | None, typer.Option("--from", metavar="S", help="Begin here, seconds since the first tick.")
+        float | None, typer.Option("--from", metavar="SECONDS", help="Begin here, since the first tick.")
     ] = None,
     to_s: Annotated[
-        float | None, typer.Option("--to", metavar="S", help="End before this, seconds since the first tick.")
+        float | None, typer.Option("--to", metavar="SECONDS", help="End before this, since the first tick.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a session, or a stretch of it, as videos, pictures, a Rerun recording or numpy arrays.
 
@@ -52,11 +54,29 @@ def export(
             overwrite=overwrite,
             on_progress=on_progress,
         )
-    counts = ", ".join(f"{name.value} {n}" for name, n in report.n_frames.items())
-    typer.echo(f"{counts} frames: {report.path}")
-    if format is ExportFormat.RRD:
+    if as_json:
+        print_json(
+            {
+                "path": report.path,
+                "format": format,
+                "n_frames": report.n_frames,
+                "left_out": report.left_out,
+                "size_bytes": _size_bytes(report.path),
+            }
+        )
+    else:
+        counts = ", ".join(f"{name.value} {n}" for name, n in report.n_frames.items())
+        typer.echo(f"{counts} frames: {report.path}")
+    if format is ExportFormat.RRD and not as_json:
         typer.echo(f"look at it, on this machine alone, with: rerun --bind 127.0.0.1 {report.path}")
     for line in report.left_out:
         typer.echo(f"left out: {line}", err=True)
     if report.left_out:
         raise typer.Exit(1)
+
+
+def _size_bytes(path: Path) -> int:
+    """Return the size of a file, or of all files below a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())

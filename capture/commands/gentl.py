@@ -19,7 +19,7 @@ ACCESS = {1: "free", 2: "to be read only", 3: "no access", 4: "in use", 5: "in u
 def gentl_build(
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Compile into this folder; otherwise into the user's cache."),
+        typer.Option(metavar="FOLDER", help="Compile into this folder; otherwise into the user's cache."),
     ] = None,
 ) -> None:
     """Compile the project's own GenTL producer for Linux, where no vendor's is at hand; print its path.
@@ -42,7 +42,7 @@ def gentl_list(
         str | None,
         typer.Option(
             metavar="ADDRESSES",
-            help="Ask only these instead of everybody on all networks; the project's own producer can.",
+            help="IPv4, commas between: ask only these, not all networks; the project's own producer can.",
         ),
     ] = None,
     as_json: AsJson = False,

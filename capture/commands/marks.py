@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
 from ..now import monotonic_ns
 
 RunningTake = Annotated[
@@ -16,6 +17,7 @@ def mark(
     label: Annotated[str, typer.Argument(metavar="LABEL", help='What happens now, like "video 3 starts".')],
     session: RunningTake = None,
     source: Annotated[str, typer.Option(help="Who says so.")] = "command",
+    as_json: AsJson = False,
 ) -> None:
     """Name this moment in the take that runs on this machine; exit 0 means that it is recorded.
 
@@ -29,6 +31,11 @@ def mark(
     answer = call_master(find_master(session), "mark", label=label, t_ns=t_ns, source=source)
     if not answer.done:
         _refuse(answer.text)
+    if as_json:
+        print_json(
+            {"session": answer.session, "time_s": answer.t_s, "label": label.strip(), "source": source}
+        )
+        return
     typer.echo(f"{answer.t_s:.3f} s: {label.strip()}: {answer.session}")
 
 

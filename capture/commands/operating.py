@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...errors import UsageError
+from ...facts import AsJson
 from ..interrupts import ENDING
 from ..rig import Rig, change_scene, parse_rig, read_rig
+from .take_told import report_of, tell_report
 
 if TYPE_CHECKING:
     from ..desk import Start
     from ..protocol_file import ProtocolFile, TakeMetadata
-    from ..take_report import TakeReport
 
 OPERATE = "The operator's view"
 METADATA = "What the session says about itself"
@@ -33,7 +34,7 @@ Page = Annotated[
     bool | None,
     typer.Option(
         "--monitor/--no-monitor",
-        help="Serve the operator's page. Without a word: if this is a terminal.",
+        help="Serve the operator's page; if neither is said, only where this is a terminal.",
         rich_help_panel=OPERATE,
     ),
 ]
@@ -72,7 +73,10 @@ Notes = Annotated[
     str, typer.Option(help="Free words; no program finds a name in them.", rich_help_panel=METADATA)
 ]
 VirtualClock = Annotated[
-    bool, typer.Option("--virtual-clock", help="As fast as frames render.", rich_help_panel=SIMULATED)
+    bool,
+    typer.Option(
+        "--virtual-clock", help="Film as fast as frames render, not in real time.", rich_help_panel=SIMULATED
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Another seed is another take.", rich_help_panel=SIMULATED)]
 Light = Annotated[
@@ -114,6 +118,7 @@ def record(
     scene: Scene = None,
     seed: Seed = None,
     light: Light = None,
+    as_json: AsJson = False,
 ) -> None:
     """Record a session: find the rig's recorders, send them one plan, watch, and close the files.
 
@@ -131,7 +136,7 @@ def record(
         if session is not None:
             raise typer.BadParameter(f"wanted SESSION or --rejoin, found {session} and --rejoin {rejoin}")
         with terminate_like_ctrl_c(), views(desk, page=page, host=monitor_host, port=monitor_port):
-            report = _outcome(lambda: rejoin_take(rejoin, desk=desk))
+            report = report_of(lambda: rejoin_take(rejoin, desk=desk), as_json=as_json)
     else:
         if session is None or rig is None or not subject:
             missing = "SESSION" if session is None else "--rig" if rig is None else "--subject"
@@ -156,7 +161,7 @@ def record(
                 labels=labels,
             ),
         ):
-            report = _outcome(
+            report = report_of(
                 lambda: record_take(
                     session,
                     rig=settings,
@@ -166,9 +171,10 @@ def record(
                     desk=desk,
                     previews=page,
                     **said._asdict(),
-                )
+                ),
+                as_json=as_json,
             )
-    tell_report(report)
+    tell_report(report, as_json=as_json)
     if report.state != "complete":
         raise typer.Exit(130)
 
@@ -222,10 +228,10 @@ def recorder(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Which of the rig's recorders to be.")],
     rig: Annotated[Path, typer.Option(help='The rig file; "-" reads it from standard input.')],
     master: Annotated[
-        str | None, typer.Option(help="Where the master listens; the rig file says it, else.")
+        str | None, typer.Option(help="Where the master listens; else as the rig file says.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="Where this machine keeps its sessions; the rig file says it, else.")
+        Path | None, typer.Option(help="Where this machine keeps its sessions; else as the rig file says.")
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End when the master leaves.")] = False,
 ) -> None:
@@ -294,30 +300,6 @@ def _metadata(
         )
 
     return metadata
-
-
-def _outcome(take: "Callable[[], TakeReport]") -> "TakeReport":
-    """Return the report of a take, also of one that Ctrl-C ended."""
-    from ..take_report import TakeStopped
-
-    try:
-        return take()
-    except TakeStopped as stopped:
-        return stopped.report
-
-
-def tell_report(report: "TakeReport") -> None:
-    """Print how a take ended, and on stderr what it complains of and where its files lie."""
-    from ..monitor.words import plain
-    from ..take_report import told
-
-    typer.echo(f"{told(report)}: {report.path}")
-    for complaint in report.complaints:
-        typer.echo(plain(complaint), err=True)
-    for name, folder in report.elsewhere.items():
-        typer.echo(f"the files of {name!r} lie on its machine: {folder}", err=True)
-    if report.elsewhere:
-        typer.echo(f"run `mavfer collect {report.path}` to bring them into the session", err=True)
 
 
 @contextmanager

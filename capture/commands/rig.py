@@ -79,10 +79,14 @@ def rig_check(
         bool, typer.Option("--unattended", help="With --hardware: ask nobody; those steps are not done.")
     ] = False,
     countdown: Annotated[
-        float, typer.Option(help="With --hardware: seconds from Enter to the picture.", min=0, max=60)
+        float,
+        typer.Option(metavar="SECONDS", help="With --hardware: from Enter to the picture.", min=0, max=60),
     ] = 5.0,
     patience: Annotated[
-        float, typer.Option(help="With --hardware: seconds in which what you do must show.", min=1, max=3600)
+        float,
+        typer.Option(
+            metavar="SECONDS", help="With --hardware: in which what you do must show.", min=1, max=3600
+        ),
     ] = 60.0,
     no_pictures: Annotated[
         bool, typer.Option("--no-pictures", help="With --hardware: keep no picture, so show no person.")
@@ -128,6 +132,7 @@ def rig_check(
 
 def rig_stop(
     rig: Annotated[Path, typer.Argument(metavar="RIG", help="The rig file.")],
+    as_json: AsJson = False,
 ) -> None:
     """End the takes that waiting recorders still carry out for a master that is gone; their files are closed.
 
@@ -136,6 +141,9 @@ def rig_stop(
     from ..rig_stop import stop_rig
 
     ended = stop_rig(read_rig(rig))
+    if as_json:
+        print_json({"ended": [{"recorder": name, "session": session} for name, session in ended.items()]})
+        return
     for name, session in ended.items():
         typer.echo(f"{name}: ended {session}")
     if not ended:

@@ -14,6 +14,7 @@ from ...progress import bar
 from ..lsl.offsets import LslReport
 from ..session import open_session
 from ..session_facts import SessionFacts, session_facts
+from ..streams import Stream
 from ..synchronize import SyncReport
 
 SessionFolder = Annotated[Path, typer.Argument(metavar="SESSION", help="The session folder.")]
@@ -91,6 +92,7 @@ def import_video(
     out: Annotated[Path, typer.Option(metavar="SESSION", help="The session folder to make.")],
     subject: Subject,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a color-only session of a video; its frames keep their own time stamps.
 
@@ -108,6 +110,18 @@ def import_video(
         )
     session = open_session(path)
     counts = session.record.recorders["video"]
+    if as_json:
+        times_ns = session.index(Stream.COLOR).device_time_ns
+        print_json(
+            {
+                "session": path,
+                "subject": session.record.subject,
+                "n_frames": counts.frames_kept,
+                "n_left_out": counts.n_lost,
+                "duration_s": float(times_ns[-1] - times_ns[0]) / 1e9 if len(times_ns) else 0.0,
+            }
+        )
+        return
     typer.echo(f"{counts.frames_kept} frames, left out {counts.n_lost}: {path}")
 
 

@@ -18,9 +18,12 @@ Serial = Annotated[str, typer.Option(help="Up to 15 letters and digits.")]
 Seconds = Annotated[float | None, typer.Option(help="End by itself after that.", min=0.1)]
 EndWithInput = Annotated[bool, typer.Option("--end-with-input", help="End when stdin does.")]
 NucEvery = Annotated[
-    float, typer.Option(help="Seconds between corrections in NUCMode Automatic; 0 for none.", min=0)
+    float,
+    typer.Option(
+        metavar="SECONDS", help="From correction to correction in NUCMode Automatic; 0: none.", min=0
+    ),
 ]
-NucLength = Annotated[float, typer.Option(help="Seconds that each holds the picture.", min=0)]
+NucLength = Annotated[float, typer.Option(metavar="SECONDS", help="How long each holds the picture.", min=0)]
 Packed = Annotated[bool, typer.Option("--zip", help="Hold the GenICam XML zipped.")]
 Subject = Annotated[
     str, typer.Option(help="A pseudonym for who is filmed, never a name.", rich_help_panel=SCENE)
@@ -34,7 +37,11 @@ Light = Annotated[float, typer.Option(help="Share of full light, 0.05 to 1.", ri
 Hold = Annotated[
     float,
     typer.Option(
-        help="Seconds that a board is held still at each place.", min=0.2, max=10, rich_help_panel=SCENE
+        metavar="SECONDS",
+        help="How long a board is held still at each place.",
+        min=0.2,
+        max=10,
+        rich_help_panel=SCENE,
     ),
 ]
 SceneSeconds = Annotated[
@@ -42,16 +49,30 @@ SceneSeconds = Annotated[
 ]
 SceneStart = Annotated[
     int | None,
-    typer.Option(help="Its beginning, ns of the monotonic clock; now, if not said.", rich_help_panel=SCENE),
+    typer.Option(
+        metavar="NANOSECONDS",
+        help="Its beginning on the monotonic clock; now, if not said.",
+        rich_help_panel=SCENE,
+    ),
 ]
 Drop = Annotated[
-    float, typer.Option(help="Share of the packets that are lost.", min=0, max=1, rich_help_panel=FAULTS)
+    float,
+    typer.Option(
+        metavar="SHARE",
+        help="Of the packets, how many are lost, 0 to 1.",
+        min=0,
+        max=1,
+        rich_help_panel=FAULTS,
+    ),
 ]
 Resend = Annotated[
     bool, typer.Option("--resend/--no-resend", help="Send lost packets again.", rich_help_panel=FAULTS)
 ]
 DriftPpm = Annotated[
-    float, typer.Option(help="How much too fast its clock runs.", min=-500, max=500, rich_help_panel=FAULTS)
+    float,
+    typer.Option(
+        help="How much too fast its clock runs, parts per million.", min=-500, max=500, rich_help_panel=FAULTS
+    ),
 ]
 SwapBytes = Annotated[
     bool, typer.Option("--swap-bytes", help="Mono16 the wrong way round.", rich_help_panel=FAULTS)

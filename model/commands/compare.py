@@ -30,14 +30,15 @@ def compare(
     """
     from rich.console import Console
 
-    from ...progress import waiting
+    from ...progress import bar
     from ..evaluation.compare import compare as compare_systems
     from ..evaluation.systems import named_systems
     from ..evaluation.terminal import print_comparisons
 
-    with waiting("comparing"):
-        pooled = named_systems(systems)
-        compared = compare_systems(pooled, processed=processed, seed=seed)
+    with bar("reading") as on_progress:
+        pooled = named_systems(systems, on_progress=on_progress)
+    with bar("comparing") as on_progress:
+        compared = compare_systems(pooled, processed=processed, seed=seed, on_progress=on_progress)
     if as_json:
         print_json({"systems": list(pooled), "comparisons": compared})
         return

@@ -38,7 +38,9 @@ def evaluate(
         list[Path],
         typer.Argument(metavar="RUN", help="Runs of `mavfer train`, or folders of runs.", show_default=False),
     ],
-    dataset: Annotated[Path | None, typer.Option(help="Else the one each was trained on.")] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(help="Where the dataset is; else the one each was trained on.")
+    ] = None,
     part: Annotated[Part, typer.Option(help="Subjects never trained on.")] = Part.TEST,
     split: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which of the dataset's splits; else the run's own.")

@@ -20,9 +20,11 @@ class Part(StrEnum):
 
 def evaluate_groups(
     groups: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="A folder of mavfer fine-tune.", show_default=False)
+        Path, typer.Argument(metavar="FOLDER", help="A folder of `mavfer fine-tune`.", show_default=False)
     ],
-    dataset: Annotated[Path | None, typer.Option(help="Else the one that was trained on.")] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(help="Where the dataset is; else the one that was trained on.")
+    ] = None,
     part: Annotated[Part, typer.Option(help="Subjects never trained on.")] = Part.TEST,
     split: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which of the dataset's splits; else the run's own.")

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
 from ...progress import bar
+from .device import Device
 
 
 class Part(StrEnum):
@@ -20,7 +22,8 @@ def explain(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run of `mavfer train`.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The folder to write.", show_default=False)],
     dataset: Annotated[
-        Path | None, typer.Option(help="Else the one it was trained on.", show_default=False)
+        Path | None,
+        typer.Option(help="Where the dataset is; else the one it was trained on.", show_default=False),
     ] = None,
     part: Annotated[Part, typer.Option(help="Subjects never trained on.")] = Part.TEST,
     split: Annotated[
@@ -36,7 +39,9 @@ def explain(
     film_s: Annotated[float, typer.Option("--film-s", min=1.0, help="Seconds of each film.")] = 20.0,
     worst: Annotated[int, typer.Option(min=1, help="Worst clips to show.")] = 6,
     seed: Annotated[int, typer.Option(min=0, help="Of the orders that are drawn.")] = 0,
+    device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = Device.AUTO,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say where a run looks, whether it goes by that, how well it is calibrated, and for whom it errs.
 
@@ -49,7 +54,7 @@ def explain(
 
     from ...output import require_folder_free
     from ..explain.explain import find_out
-    from ..explain.written import FIGURES_NAME, write_explanation
+    from ..explain.written import FIGURES_NAME, figures_of, write_explanation
 
     require_folder_free(out, marker=FIGURES_NAME, overwrite=overwrite)
     with bar("explaining") as show:
@@ -62,9 +67,13 @@ def explain(
             n_deleted=clips,
             n_worst=worst,
             seed=seed,
+            device=device.value,
             on_progress=lambda _, done, total: show(done, total),
         )
         page = write_explanation(out, found, n_films=films, film_s=film_s, overwrite=overwrite)
+    if as_json:
+        print_json({"page": page, "run": run, **figures_of(found)})
+        return
     Console(markup=False).print(
         f"{found.run.record.model}{' (simulated)' if found.simulated else ''}: wrote the explanation: {page}",
         soft_wrap=True,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, plain, print_json
 from .predict_choices import ExportFormat
 
 
@@ -18,6 +19,7 @@ def export_model(
         Path | None, typer.Option(metavar="FOLDER", help="Where the run's dataset is now, if it was moved.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands there.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a run's network for other programs, checked against the run on clips of its dataset.
 
@@ -34,6 +36,9 @@ def export_model(
             dataset=dataset,
             overwrite=overwrite,
         )
+    if as_json:
+        print_json({**plain(report), "size_bytes": report.path.stat().st_size})
+        return
     clips = "any number of clips" if report.batch == "any" else "one clip"
     typer.echo(
         f"{report.path}: {clips} at once; at most {report.max_abs_diff:.1g} from the run's scores on "

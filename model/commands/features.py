@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
 from ...progress import bar
 from .device import Device, torch_device
 
@@ -24,6 +25,7 @@ def features(
     ] = 3,
     device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = Device.AUTO,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write per-frame features of a dataset: what networks of features, such as muse, are trained on.
 
@@ -47,6 +49,20 @@ def features(
         )
     for name in report.empty:
         typer.echo(f"no run of enough usable frames in session {name!r}: its features are 0", err=True)
+    if as_json:
+        record = report.record
+        print_json(
+            {
+                "features": report.path,
+                "made_by": record.made_by,
+                "n_values": record.n_values,
+                "n_frames": report.n_frames,
+                "n_sessions": report.n_sessions,
+                "sessions_without_clips": report.empty,
+                "simulated": record.simulated,
+            }
+        )
+        return
     typer.echo(
         f"{report.record.n_values} values for each of {report.n_frames} "
         f"{'simulated ' if report.record.simulated else ''}frames of {report.n_sessions} sessions, "

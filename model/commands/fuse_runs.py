@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
 from ...progress import bar
 from .device import Device
+from .evaluate import SCORES
 
 
 class By(StrEnum):
@@ -30,6 +32,7 @@ def fuse_runs(
     batch: Annotated[int, typer.Option(min=1, help="Clips per pass.")] = 8,
     device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = Device.AUTO,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score the joined predictions of several runs on the test subjects; weights are validation's.
 
@@ -51,6 +54,17 @@ def fuse_runs(
             overwrite=overwrite,
             on_progress=on_progress,
         )
+    if as_json:
+        fusions = {
+            name: {
+                "weights": [{"run": run, "weight": w} for run, w in zip(runs, one.weights, strict=True)],
+                "bias": one.bias,
+            }
+            for name, one in read_fusion(out).items()
+        }
+        scores = {name: getattr(evaluation, name) for name in SCORES}
+        print_json({"fused": out, "by": by, "fusion": fusions, "fold": evaluation.fold, **scores})
+        return
     console = Console(highlight=False, markup=False)
     print_evaluation(console, evaluation)
     for name, fusion in read_fusion(out).items():

@@ -1,20 +1,20 @@
 """The command `mavfer predict`: of a recording, row by row, or of the cameras as they film."""
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...errors import UsageError
+from ...extras import require
+from ...facts import AsJson, print_json
 from .device import Device, torch_device
 from .predict_choices import Precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..use.live_report import LiveReport, LiveScore
     from ..use.predict import Prediction
 
 RECORDED = "Of a session or a video"
@@ -31,7 +31,7 @@ def predict(
     ] = None,
     calibration: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Of the rig; recordings of color alone need none."),
+        typer.Option(metavar="FILE", help="The rig's calibration; recordings of color alone need none."),
     ] = None,
     dataset: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where the run's dataset is now, if it was moved.")
@@ -72,10 +72,12 @@ def predict(
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write every score there.", rich_help_panel=LIVE)
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say what a run sees: valence and arousal of every row of a recording, or live.
 
-    Of a recording: OUT/frames.csv, OUT/overlay.mp4, OUT/prediction.toml. Live: a line for each score.
+    Of a recording: OUT/frames.csv, OUT/overlay.mp4, OUT/prediction.toml. Live: a line for each score; with
+    --json these lines are on stderr, and the object comes at the end.
 
     Example: mavfer predict runs/mran/0 holiday.mp4 --out seen
     Example: mavfer predict runs/mran/0 --live --rig rig.toml --calibration calibration.toml
@@ -90,12 +92,15 @@ def predict(
         raise UsageError(f"wanted {missing}, or --live with --rig, found neither")
     elif rig is not None or csv is not None or seconds is not None:
         raise UsageError("wanted --live with --rig, --csv and --seconds, found a recording")
+    require("dlib", "face_recognition_models", extra="build")  # before the network is read, and a video
     if threads is not None:
         import torch
 
         torch.set_num_threads(threads)
     if live and rig is not None:
-        _live(
+        from .predict_live import predict_live
+
+        predict_live(
             run,
             rig,
             calibration=calibration,
@@ -107,6 +112,7 @@ def predict(
             device=torch_device(device),
             csv=csv,
             overwrite=overwrite,
+            as_json=as_json,
         )
         return
     if recording is None or out is None:
@@ -127,7 +133,11 @@ def predict(
             overwrite=overwrite,
             on_stage=_stages(bars),
         )
-    _tell(prediction)
+    _warn(prediction)
+    if as_json:
+        print_json({"run": run, **_facts(prediction, film=film)})
+    else:
+        _tell(prediction)
 
 
 def _stages(bars: ExitStack) -> "Callable[[str], Callable[[int, int], None]]":
@@ -140,8 +150,8 @@ def _stages(bars: ExitStack) -> "Callable[[str], Callable[[int, int], None]]":
     return stage
 
 
-def _tell(prediction: "Prediction") -> None:
-    record, scores = prediction.record, prediction.scores
+def _warn(prediction: "Prediction") -> None:
+    record = prediction.record
     for remark in record.remarks:
         typer.echo(f"warning: {remark}", err=True)
     if record.trained_on:
@@ -151,6 +161,27 @@ def _tell(prediction: "Prediction") -> None:
         )
     if record.cut_assumed:
         typer.echo("warning: how the run's faces were cut had to be assumed: its dataset has gone", err=True)
+
+
+def _facts(prediction: "Prediction", *, film: bool) -> dict[str, Any]:
+    """Return what `prediction.toml` holds, how the scores spread over rows, and where the files lie."""
+    from ..use.frames_file import FILM_NAME, FRAMES_NAME
+
+    record, scores = prediction.record, prediction.scores
+    spread = {"mean": scores.scores.mean(0), "min": scores.scores.min(0), "max": scores.scores.max(0)}
+    return {
+        "prediction": prediction.path,
+        "frames": prediction.path / FRAMES_NAME,
+        "film": prediction.path / FILM_NAME if film else None,
+        **record.model_dump(exclude={"schema_version", "run", "names"}),
+        "scores": {
+            name: {word: values[k] for word, values in spread.items()} for k, name in enumerate(scores.names)
+        },
+    }
+
+
+def _tell(prediction: "Prediction") -> None:
+    record, scores = prediction.record, prediction.scores
     mark = ", simulated" if record.simulated else ""
     typer.echo(
         f"{record.recording}: {record.n_rows} rows at {record.clip_fps:.3g} per second, "
@@ -160,90 +191,3 @@ def _tell(prediction: "Prediction") -> None:
         column = scores.scores[:, k]
         typer.echo(f"{name:>12}  mean {column.mean():+.3f}  from {column.min():+.3f} to {column.max():+.3f}")
     typer.echo(str(prediction.path))
-
-
-def _live(
-    run: Path,
-    rig_path: Path,
-    *,
-    calibration: Path | None,
-    dataset: Path | None,
-    clip_fps: float | None,
-    seconds: float | None,
-    fps: float,
-    precision: str,
-    device: str,
-    csv: Path | None,
-    overwrite: bool,
-) -> None:
-    from ...calibrate.calibration import require_rig
-    from ...calibrate.calibration_file import read_calibration
-    from ...capture.commands.operating import terminate_like_ctrl_c
-    from ...capture.rig import read_rig
-    from ...output import require_free
-    from ..checkpoint import open_run
-    from ..use.feed import Feed
-    from ..use.live import LiveScorer, require_calibrated, wanted_streams
-    from ..use.live_table import LiveTable
-    from ..use.recording import clip_config_of, require_pixels
-
-    settings = read_rig(rig_path)
-    if csv is not None:
-        require_free(csv, overwrite=overwrite)
-    opened = open_run(run)
-    require_pixels(opened)
-    config, _ = clip_config_of(opened, dataset=dataset, fps=clip_fps)
-    solved = None if calibration is None else read_calibration(calibration)
-    if solved is not None and calibration is not None:
-        require_rig(solved, settings.name, calibration)
-    require_calibrated(opened, solved, rig=settings.name)
-    opened.network.to(device)
-    length_s = seconds or 3600.0  # a simulated scene wants an end
-    with ExitStack() as stack:
-        stack.enter_context(terminate_like_ctrl_c())
-        typer.echo("opening the cameras", err=True)
-        feed = stack.enter_context(Feed(settings, streams=wanted_streams(opened), seconds=length_s))
-        scorer = LiveScorer(
-            opened, feed, config=config, calibration=solved, fps=fps, precision=precision, device=device
-        )
-        table = None
-        if csv is not None:
-            table = LiveTable(csv, scorer.report.names)
-            stack.callback(table.close)
-        wait_s = (opened.record.inputs.n_frames - 1) / config.fps
-        typer.echo(f"the first score comes after {wait_s:.3g} s with a face; Ctrl-C ends", err=True)
-
-        def on_score(score: "LiveScore") -> None:
-            _print(score, scorer.report.names)
-            if table is not None:
-                table.write(score)
-
-        report = scorer.run(seconds=seconds, on_score=on_score)
-    simulated = opened.record.simulated or settings.is_simulated
-    _summarize(report, clip_fps=config.fps, simulated=simulated)
-
-
-def _print(score: "LiveScore", names: tuple[str, ...]) -> None:
-    values = "  ".join(f"{name} {value:+.3f}" for name, value in zip(names, score.values, strict=True))
-    rough = "" if score.settled else f"  (rough: {score.reference_s:.0f} s seen)"
-    line = f"{score.t_s:8.2f} s  {values}  {score.latency_ms:4.0f} ms late{rough}"
-    if sys.stdout.isatty():
-        sys.stdout.write(f"\r{line}\x1b[K")
-    else:
-        sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
-def _summarize(report: "LiveReport", *, clip_fps: float, simulated: bool) -> None:
-    if sys.stdout.isatty():
-        typer.echo("")
-    mark = " (simulated)" if simulated else ""
-    if report.n_scores == 0:
-        typer.echo(f"no score: {report.why_no_score(clip_fps)}", err=True)
-        return
-    typer.echo(
-        f"{report.n_scores} scores{mark}, {report.scores_per_s:.1f} per second; from exposure to score "
-        f"{report.latency_ms(50):.0f} ms (median), {report.latency_ms(95):.0f} ms (95 %); face in "
-        f"{report.n_faces} of {report.n_rows} rows",
-        err=True,
-    )

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
 from ...progress import bar
 from .device import Device
 from .settings import settings_of
@@ -34,7 +35,7 @@ def pretrain(
         str | None, typer.Option(help="Streams, such as color,thermal.", show_default="color,depth,thermal")
     ] = None,
     n_frames: Annotated[int | None, typer.Option(min=4, help="Frames per clip.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Else the preset's.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps of training; else the preset's.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Clips per step.")] = 8,
     lr: Annotated[float, typer.Option(min=1e-9, help="Peak learning rate.")] = 1e-3,
     mask_share: Annotated[
@@ -43,7 +44,7 @@ def pretrain(
     memory_mb: Annotated[
         float, typer.Option(min=1, help="Pixels in memory at most; sessions beyond it take turns.")
     ] = 4096,
-    seed: Annotated[int, typer.Option(min=0, help="Weights, order, masks.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Draws weights, order and masks.")] = 0,
     max_minutes: Annotated[float | None, typer.Option(min=1e-9, help="End within this time.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else torch's choice.")] = None,
     device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = Device.AUTO,
@@ -52,6 +53,7 @@ def pretrain(
         typer.Option("--set", metavar="NAME=VALUE", help="An option of the network; may be repeated."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Let the transformer guess hidden parts of the training subjects' clips; no label is read.
 
@@ -87,6 +89,12 @@ def pretrain(
             dataset, config=config, out=out, overwrite=overwrite, on_progress=on_progress
         )
     record, last = report.record, report.history[-1]
+    if as_json:
+        from .run_facts import run_facts
+
+        masked = {"masked_loss": last["loss"], "mean_loss": last["mean_loss"]}
+        print_json(run_facts(report.path, record) | masked)
+        return
     typer.echo(
         f"transformer ({size.value}, {record.n_parameters / 1e6:.2f} M parameters) guesses hidden pixels "
         f"with a squared error of {last['loss']:.4f}, their mean has {last['mean_loss']:.4f}; "

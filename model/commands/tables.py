@@ -4,17 +4,22 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ...config import COMMAND_LINE
 from ...errors import UsageError
+from ...facts import AsJson, print_json
 from ...progress import bar
 from ..families import NAMES as MODELS
 from ..tables.plan import NAMES
 from ..weight_name import absolute
 from .device import Device
+
+if TYPE_CHECKING:
+    from ..tables.jobs import Settings
+    from ..tables.tables import TablesReport
 
 ALL_TABLES = ",".join(NAMES)
 
@@ -72,10 +77,11 @@ def tables(
     device: Annotated[Device, typer.Option(help="auto takes GPUs where there are some.")] = Device.AUTO,
     max_minutes: Annotated[
         float | None,
-        typer.Option(min=0, help="End within this time; called again it goes on. 0: only write."),
+        typer.Option(min=0, help="End within this time; called again it goes on. 0 trains nothing."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Train and evaluate what the paper's tables and figures want; write CSV files and DIR/index.html.
+    """Train and evaluate what the paper's tables and figures want; write CSV files and OUT/index.html.
 
     Runs are shared between tables. Called again with the same folder, finished runs are kept and cut ones go
     on, also after a kill.
@@ -120,6 +126,9 @@ def tables(
             on_progress=on_progress,
             on_message=say,
         )
+    if as_json:
+        print_json(_facts(report, settings))
+        raise typer.Exit(1 if report.failed else 0)
     console = Console(highlight=False)
     for result in report.results:
         for verdict in result.verdicts:
@@ -142,6 +151,37 @@ def tables(
     console.print(f"{state}: {report.page}", soft_wrap=True, markup=False)
     if report.failed:
         raise typer.Exit(1)
+
+
+def _facts(report: "TablesReport", settings: "Settings") -> dict[str, Any]:
+    """Return the tables as far as their runs are finished, with the columns of their CSV files."""
+    from ..tables.written import order_lines, table_lines
+
+    def rows(lines: list[Any]) -> list[dict[str, Any]]:
+        return [{key: of(key, value) for key, value in line.items() if key != "data"} for line in lines]
+
+    def of(key: str, value: Any) -> Any:
+        if key.startswith("printed_"):  # the paper's, which may print more than one
+            return [float(word) for word in value.split(" or ") if word]
+        if key == "modalities":
+            return value.split("+") if value else []
+        return None if value == "" else value
+
+    return {
+        "page": report.page,
+        "n_runs": report.n_jobs,
+        "n_runs_finished": report.n_finished,
+        "failed": report.failed,
+        "impossible": report.impossible,
+        "tables": [
+            {
+                "table": one.table.name,
+                "rows": rows(table_lines(one, settings, data="")),
+                "orders": rows(order_lines(one, data="")),
+            }
+            for one in report.results
+        ],
+    }
 
 
 def _dimensions(text: str) -> tuple:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...config import COMMAND_LINE, parse
+from ...facts import print_json
 from ...preprocess.dataset.record import DEFAULT_SPLIT
 from ...progress import bar
 from ..families import LISTED
@@ -58,9 +59,24 @@ class Log(StrEnum):
     WANDB = "wandb"
 
 
-def _list(wanted: bool) -> None:
-    if not wanted:
-        return
+def _list(context: typer.Context, wanted: bool) -> None:
+    """List the networks and end; with --json once that is read, which may come after it."""
+    if wanted and "as_json" in context.params:
+        _list_networks(as_json=context.params["as_json"])
+    context.meta["list"] = wanted
+
+
+def _json(context: typer.Context, wanted: bool) -> bool:
+    if context.meta.get("list"):
+        _list_networks(as_json=wanted)
+    return wanted
+
+
+def _list_networks(*, as_json: bool) -> None:
+    if as_json:
+        models = [{"model": name, "label": one.label, "about": one.about} for name, one in LISTED.items()]
+        print_json({"models": models})
+        raise typer.Exit
     from rich.console import Console
     from rich.table import Table
 
@@ -112,12 +128,13 @@ def train(
     patience: Annotated[
         int | None, typer.Option(help="End after so many epochs without a better validation score.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Weights, order and augmentation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Draws weights, order and augmentation.")] = 0,
     precision: Annotated[
         Precision, typer.Option(help="bf16 is checked against fp32 layer by layer before it is used.")
     ] = Precision.FP32,
     loss: Annotated[
-        Loss | None, typer.Option(help="Else the preset's; ccc and mix want --batch 16 or more.")
+        Loss | None,
+        typer.Option(help="What is minimised; else the preset's. ccc and mix want --batch 16 or more."),
     ] = None,
     modality_dropout: Annotated[
         float, typer.Option(help="Share of clips in which a stream other than the first is blanked.")
@@ -135,11 +152,17 @@ def train(
     devices: Annotated[
         int, typer.Option(help="Processes of this machine, a GPU each; each has --batch clips.")
     ] = 1,
-    log: Annotated[list[Log] | None, typer.Option(help="Beside history.csv; may be repeated.")] = None,
+    log: Annotated[
+        list[Log] | None, typer.Option(help="Where curves go, too, beside history.csv; may be repeated.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an interrupted training stands.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what stands at --out.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", callback=_json, is_eager=True, help="Print one JSON object instead."),
+    ] = False,
     _listed: Annotated[
         bool, typer.Option("--list", callback=_list, is_eager=True, help="List the networks and end.")
     ] = False,
@@ -204,7 +227,13 @@ def train(
             on_progress=on_progress,
             on_message=say,
         )
-    if own_rank() == 0:
+    if own_rank() > 0:
+        return
+    if as_json:
+        from .run_facts import run_facts
+
+        print_json(run_facts(report.path, report.record))
+    else:
         Console().print(_summary(report.record, report.path), soft_wrap=True, highlight=False, markup=False)
 
 

@@ -1,6 +1,6 @@
 """Systems beside each other: the first against each of the others, on the frames that all of them score."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,7 +39,11 @@ class Comparison:
 
 
 def compare(
-    systems: Mapping[str, Pooled], *, processed: bool = False, seed: int = 0
+    systems: Mapping[str, Pooled],
+    *,
+    processed: bool = False,
+    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Comparison, ...]:
     """Return the first system against each other one, by output and measure.
 
@@ -48,6 +52,7 @@ def compare(
     systems : by label, at least two
     processed : whether to compare series after post-processing
     seed : of the draws of subjects and swaps
+    on_progress : called with the pairs of systems compared and their number, over all outputs
 
     Raises
     ------
@@ -59,11 +64,14 @@ def compare(
         raise ModelError(f"wanted at least two systems to compare, found {len(systems)}")
     (first, own), *others = systems.items()
     found: list[Comparison] = []
+    done = 0
     for output in own.outputs:
-        pairs = {
-            label: _paired(first, own, label, other, output, processed=processed, seed=seed)
-            for label, other in others
-        }
+        pairs: dict[str, dict[str, Paired]] = {}
+        for label, other in others:
+            if on_progress is not None:
+                on_progress(done, len(others) * len(own.outputs))
+            pairs[label] = _paired(first, own, label, other, output, processed=processed, seed=seed)
+            done += 1
         for measure in next(iter(pairs.values())):
             p_values = {label: one[measure].p_value for label, one in pairs.items()}
             known = {label: p for label, p in p_values.items() if p is not None}

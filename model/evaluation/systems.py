@@ -1,18 +1,21 @@
 """Systems as a person names them: "runs/mran", "runs/a,runs/b", "MRAN=runs/mran"."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...errors import UsageError
 from .pooling import Pooled, pooled_runs, runs_in
 
 
-def named_systems(words: Sequence[str]) -> dict[str, Pooled]:
+def named_systems(
+    words: Sequence[str], *, on_progress: Callable[[int, int], None] | None = None
+) -> dict[str, Pooled]:
     """Return the evaluated systems by label, in the order given.
 
     Parameters
     ----------
     words : each a run, a folder of runs, or several of both joined by commas; LABEL= before it names it
+    on_progress : called with the systems read and their number
 
     Raises
     ------
@@ -24,7 +27,9 @@ def named_systems(words: Sequence[str]) -> dict[str, Pooled]:
     if len(words) < 2:
         raise UsageError(f"wanted two systems or more to compare, found {len(words)}: the command line")
     found: dict[str, Pooled] = {}
-    for word in words:
+    for number, word in enumerate(words):
+        if on_progress is not None:
+            on_progress(number, len(words))
         label, paths = _named(word)
         if label in found:
             raise UsageError(f"wanted each system once, found {label!r} twice; name them LABEL=RUN: {word}")

@@ -6,6 +6,7 @@ This file finds it; page.py and page_errors.py show it.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -107,17 +108,19 @@ def find_out(
     n_deleted: int = 16,
     n_worst: int = 6,
     seed: int = 0,
+    device: Literal["auto", "cpu"] = "auto",
     on_progress: Progress | None = None,
 ) -> Explained:
     """Return what can be found out about a run on the test or validation subjects of a dataset.
 
-    A GPU is used where there is one. Deletion takes most of the time: about 150 passes forward per clip.
+    Deletion takes most of the time: about 150 passes forward per clip.
 
     Parameters
     ----------
     dataset, split, split_name, fold : as in `evaluation.evaluate`, with the same refusals
     n_deleted : clips whose cells are blanked, spread over the sessions
     seed : of the orders that are drawn
+    device : "auto" takes a GPU where there is one; the network of what is returned stays there
 
     Raises
     ------
@@ -137,16 +140,16 @@ def find_out(
         raise DatasetError(
             f"wanted clips of {source.options.n_frames} valid frames in the {split} split, found none: {path}"
         )
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    opened.network.to(device)
+    on_device = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else "cpu")
+    opened.network.to(on_device)
     told = _named(on_progress, "predicting")
-    scores = predict_clips(opened.network, source, clips, batch=8, device=device, on_progress=told)
+    scores = predict_clips(opened.network, source, clips, batch=8, device=on_device, on_progress=told)
     sessions = session_predictions(source, clips, scores)
     reliability, subjects, groups = _errors(sessions, source, data, split)
     looking = None
     if not record.inputs.features:
         looking = _looking(
-            opened, source, clips, n_deleted=n_deleted, seed=seed, device=device, on_progress=on_progress
+            opened, source, clips, n_deleted=n_deleted, seed=seed, device=on_device, on_progress=on_progress
         )
     return Explained(
         run=opened,

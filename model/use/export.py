@@ -1,7 +1,8 @@
 """A run's network as ONNX or as a torch.export program: written, read back, and compared with the run.
 
 Both take the network's inputs as `data.inputs` makes them, one per stream, and give its scores (or, of
-classes, logits). Metadata beside the network says what the inputs are and how pixels become them.
+classes, logits). Metadata beside the network says what the inputs are, how pixels become them, and by their
+hash which run's weights these are; it names nobody.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from torch.onnx import utils as onnx_export
 from ... import __version__
 from ...errors import ModelError
 from ...output import new_file, require_free
-from ...preprocess.dataset.clips import open_dataset
+from ...preprocess.dataset.clips import open_dataset, sha256_of_file
 from ...preprocess.dataset.record import ClipConfig
-from ..checkpoint import Run, RunRecord, clip_config_of_dataset, open_run
+from ..checkpoint import WEIGHTS_NAME, Run, RunRecord, clip_config_of_dataset, open_run
 from ..data.inputs import COLOR_SCALE, DEPTH_SCALE_MM, INFRARED_SCALE, LIMIT, THERMAL_SCALE_C
 from ..data.source import ClipSource
 from ..network import Network
@@ -98,7 +99,11 @@ def export_model(
     names = tuple(clips)
     module = Positional(opened.network, names).eval()
     example = tuple(clips[name][:N_TRACED] for name in names)
-    metadata = metadata_of(opened.record, names, {n: tuple(clips[n].shape[1:]) for n in names}, config)
+    shapes = {name: tuple(one.shape[1:]) for name, one in clips.items()}
+    metadata = metadata_of(opened.record, names, shapes, config)
+    metadata["weights_sha256"] = sha256_of_file(
+        opened.path / WEIGHTS_NAME
+    )  # `mavfer forget` finds it by that
     with torch.inference_mode():
         wanted = module(*clips.values()).numpy()
     write = _write_onnx if format == "onnx" else _write_program

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-if TYPE_CHECKING:
-    from ..adapters.bring_in import Fate
-    from ..adapters.recording import Layout
+from ...facts import AsJson, print_json
 
-LONGEST_TABLE = 60
-"""More recordings than these are counted, not listed."""
-LISTED = 5
+if TYPE_CHECKING:
+    from ..adapters.recording import Layout
 
 
 class RatingsOption(StrEnum):
@@ -57,6 +54,7 @@ def recola(
     max_fps: MaxFps = None,
     jobs: Jobs = 1,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import RECOLA, as its authors or as the AVEC challenges of 2015, 2016 and 2018 give it.
 
@@ -68,7 +66,16 @@ def recola(
     from ..adapters.recola import CORPUS, find_recola
 
     layout = find_recola(folder, ratings=_word(ratings))
-    _run(layout, CORPUS, out=out, traces=traces, max_fps=max_fps, jobs=jobs, overwrite=overwrite)
+    _run(
+        layout,
+        CORPUS,
+        out=out,
+        traces=traces,
+        max_fps=max_fps,
+        jobs=jobs,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
 
 
 def sewa(
@@ -83,6 +90,7 @@ def sewa(
     max_fps: MaxFps = None,
     jobs: Jobs = 1,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import SEWA, as its database or as the AVEC challenges of 2017 to 2019 give it.
 
@@ -100,7 +108,16 @@ def sewa(
         HeardOption.A: "a",
     }
     layout = find_sewa(folder, heard=words[heard], scale=scale)
-    _run(layout, CORPUS, out=out, traces=traces, max_fps=max_fps, jobs=jobs, overwrite=overwrite)
+    _run(
+        layout,
+        CORPUS,
+        out=out,
+        traces=traces,
+        max_fps=max_fps,
+        jobs=jobs,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
 
 
 def afew_va(
@@ -113,6 +130,7 @@ def afew_va(
     max_fps: MaxFps = None,
     jobs: Jobs = 1,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import AFEW-VA: clips of films as pictures, rated picture by picture.
 
@@ -124,7 +142,16 @@ def afew_va(
     from ..adapters.afew_va import CORPUS, find_afew_va
 
     layout = find_afew_va(folder, fps=fps)
-    _run(layout, CORPUS, out=out, traces=traces, max_fps=max_fps, jobs=jobs, overwrite=overwrite)
+    _run(
+        layout,
+        CORPUS,
+        out=out,
+        traces=traces,
+        max_fps=max_fps,
+        jobs=jobs,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
 
 
 def video_csv(
@@ -146,6 +173,7 @@ def video_csv(
     max_fps: MaxFps = None,
     jobs: Jobs = 1,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import videos with tables of valence and arousal beside them.
 
@@ -159,7 +187,16 @@ def video_csv(
     _require_scale(scale)
     columns = Columns(time_column, valence_column, arousal_column, scale)
     layout = find_video_csv(folder, columns=columns, subjects=subjects)
-    _run(layout, "video-csv", out=out, traces=traces, max_fps=max_fps, jobs=jobs, overwrite=overwrite)
+    _run(
+        layout,
+        "video-csv",
+        out=out,
+        traces=traces,
+        max_fps=max_fps,
+        jobs=jobs,
+        overwrite=overwrite,
+        as_json=as_json,
+    )
 
 
 def _word(option: RatingsOption | None) -> Literal["individual", "gold"] | None:
@@ -184,6 +221,7 @@ def _run(
     max_fps: float | None,
     jobs: int,
     overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Import, print each recording's fate and what can be done next; exit 1 where one failed."""
     from rich.console import Console
@@ -191,6 +229,7 @@ def _run(
     from ...progress import bar
     from ..adapters.bring_in import import_recordings
     from ..adapters.partitions import split_command, write_partitions
+    from .adapters_told import counted, fate_facts, print_fates
 
     said = Console(stderr=True, highlight=False)
     for sentence in layout.taken:
@@ -205,7 +244,6 @@ def _run(
             n_workers=jobs,
             on_progress=show,
         )
-    _print_fates(layout, fates)
     good = [fate for fate in fates if fate.state != "failed"]
     failed = [fate for fate in fates if fate.state == "failed"]
     for fate in good:
@@ -213,48 +251,36 @@ def _run(
             said.print(f"warning: {fate.session}: {fate.remark}", soft_wrap=True, markup=False)
     for fate in failed:
         said.print(f"not imported: {fate.session}: {fate.problem}", soft_wrap=True, markup=False)
-    if good:
-        subjects = {fate.subject for fate in good}
-        typer.echo(f"{_counted(len(good), 'session')} of {_counted(len(subjects), 'subject')}: {out}")
+    subjects = {fate.subject for fate in good}
+    partitions = {
+        part: [subject for subject in of_part if subject in subjects]
+        for part, of_part in layout.partitions.items()
+    }
+    division = write_partitions(traces, corpus, partitions) if good and partitions else None
+    command = split_command(corpus, partitions)
+    if as_json:
+        print_json(
+            {
+                "corpus": layout.corpus,
+                "sessions": out,
+                "traces": traces,
+                "n_sessions": len(good),
+                "n_subjects": len(subjects),
+                "recordings": [fate_facts(fate) for fate in fates],
+                "left_out": layout.left_out,
+                "partitions": partitions,
+                "partitions_file": division,
+                "split_command": command or None,
+            }
+        )
+    else:
+        print_fates(layout, fates)
+    if good and not as_json:
+        typer.echo(f"{counted(len(good), 'session')} of {counted(len(subjects), 'subject')}: {out}")
         typer.echo(f"their ratings: {traces}")
-        partitions = {
-            part: [subject for subject in of_part if subject in subjects]
-            for part, of_part in layout.partitions.items()
-        }
-        if partitions:
-            typer.echo(f"the corpus's own division: {write_partitions(traces, corpus, partitions)}")
-        if command := split_command(corpus, partitions):
+        if division is not None:
+            typer.echo(f"the corpus's own division: {division}")
+        if command:
             typer.echo(f"to hold out its development part, as in the paper: {command}")
     if failed:
         raise typer.Exit(1)
-
-
-def _counted(n: int, word: str) -> str:
-    return f"{n} {word}" if n == 1 else f"{n} {word}s"
-
-
-def _print_fates(layout: Layout, fates: tuple[Fate, ...]) -> None:
-    """Print one line per recording, or the counts of many."""
-    from collections import Counter
-
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    if len(fates) <= LONGEST_TABLE:
-        table = Table("session", "subject", box=None, pad_edge=False)
-        for heading in ("pictures", "seconds", "raters"):
-            table.add_column(heading, justify="right")
-        table.add_column("fate")
-        for fate in fates:
-            counts = (str(fate.n_pictures), f"{fate.film_s:.1f}", str(len(fate.raters)))
-            shown = counts if fate.state != "failed" else ("-", "-", "-")
-            table.add_row(escape(fate.session), escape(fate.subject), *shown, fate.state)
-        console.print(table)
-    counted = Counter(fate.state for fate in fates)
-    words = [f"{n} {state}" for state, n in counted.items()]
-    if layout.left_out:
-        names = ", ".join(layout.left_out[:LISTED]) + (", ..." if len(layout.left_out) > LISTED else "")
-        words.append(f"{len(layout.left_out)} left out, for want of ratings ({names})")
-    console.print(f"{layout.corpus}: {', '.join(words)}", soft_wrap=True, markup=False)

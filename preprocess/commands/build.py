@@ -1,15 +1,12 @@
 """`mavfer build-dataset`: options in, progress on stderr, the sessions' table on stdout."""
 
-from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from ...facts import AsJson, print_json
 from ..dataset.record import Align, Compression, Smoothing
-
-if TYPE_CHECKING:
-    from ..build_report import BuildReport
 
 FACES = "Faces"
 LABELS = "Labels"
@@ -68,7 +65,8 @@ def build_dataset(
         typer.Option(
             min=32,
             max=512,
-            help="Side of the aligned face, pixels.",
+            metavar="PIXELS",
+            help="Side of the aligned face.",
             show_default="96",
             rich_help_panel=FACES,
         ),
@@ -186,6 +184,7 @@ def build_dataset(
             rich_help_panel=WORK,
         ),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Build a dataset of aligned, labelled faces from recorded sessions.
 
@@ -201,7 +200,7 @@ def build_dataset(
     from .. import build
     from ..building.workplace import n_finished
     from .build_progress import BuildProgress
-    from .build_table import ENDLESS, print_report
+    from .build_table import ENDLESS, build_facts, lines_to_tell, print_report
     from .choices import chosen
 
     if scheduler is not None and jobs is not None:
@@ -253,8 +252,11 @@ def build_dataset(
         stderr.print(_kept(n_finished(out), fresh=fresh), soft_wrap=True, markup=False, highlight=False)
         raise
     stdout = Console()
-    print_report(report, stdout if stdout.is_terminal else Console(width=ENDLESS))
-    for line in _told(report, progress.told):
+    if as_json:
+        print_json(build_facts(report))
+    else:
+        print_report(report, stdout if stdout.is_terminal else Console(width=ENDLESS))
+    for line in lines_to_tell(report, progress.told):
         stderr.print(line, soft_wrap=True, markup=False, highlight=False)
     if report.failed:
         raise typer.Exit(1)
@@ -267,18 +269,3 @@ def _kept(n: int, *, fresh: bool) -> str:
     sessions = "1 session is" if n == 1 else f"{n} sessions are"
     goes_on = "the same command without --fresh" if fresh else "the same command"
     return f"{sessions} finished and kept; {goes_on} goes on from there"
-
-
-def _told(report: "BuildReport", told: Collection[str]) -> list[str]:
-    """Return what is said in the end; `told` are the failed sessions of which the progress has said why."""
-    lines = [f"warning: {warning}" for warning in report.warnings]
-    if report.reused:
-        n_all = len(report.built)
-        lines.append(f"{len(report.reused)} of {n_all} sessions were unchanged and not built again")
-    lines += [trace.rstrip() for trace in (report.defects or {}).values()]
-    lines += [f"left out: {line}" for line in report.left_out]
-    lines += [f"not built: {one.id}: {one.error}" for one in report.failed if one.id not in told]
-    if report.failed:
-        n, n_all = len(report.failed), len(report.record.sessions)
-        lines.append(f"{n} of {n_all} sessions {'is' if n == 1 else 'are'} not in the dataset")
-    return lines

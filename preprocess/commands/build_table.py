@@ -1,11 +1,13 @@
-"""What `mavfer build-dataset` prints when it is done: the sessions' table, and the whole in a line."""
+"""What `mavfer build-dataset` prints in the end: the sessions' table or JSON, and what is to be known."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 from ..build_report import BuildReport
 from ..dataset.record import VALID, DatasetRecord, SessionRecord
+from .dataset_facts import dataset_facts
 from .label_share import label_share
 
 if TYPE_CHECKING:
@@ -69,3 +71,30 @@ def _cells(entry: SessionRecord, record: DatasetRecord) -> dict[str, str]:
         "raters": str(len(entry.raters)) if built else "-",
         "geometry": entry.geometry if built else "-",
     }
+
+
+def build_facts(report: BuildReport) -> dict[str, Any]:
+    """Return what is in the dataset, as `mavfer dataset info --json` has it, and what became of the rest."""
+    return {
+        **dataset_facts(report.path),
+        "aligned_share": report.aligned_share,
+        "unchanged": report.reused,
+        "left_out": report.left_out,
+        "warnings": report.warnings,
+        "report": report.report,
+    }
+
+
+def lines_to_tell(report: BuildReport, told: Collection[str]) -> list[str]:
+    """Return what is said in the end; `told` are the failed sessions of which the progress has said why."""
+    lines = [f"warning: {warning}" for warning in report.warnings]
+    if report.reused:
+        n_all = len(report.built)
+        lines.append(f"{len(report.reused)} of {n_all} sessions were unchanged and not built again")
+    lines += [trace.rstrip() for trace in (report.defects or {}).values()]
+    lines += [f"left out: {line}" for line in report.left_out]
+    lines += [f"not built: {one.id}: {one.error}" for one in report.failed if one.id not in told]
+    if report.failed:
+        n, n_all = len(report.failed), len(report.record.sessions)
+        lines.append(f"{n} of {n_all} sessions {'is' if n == 1 else 'are'} not in the dataset")
+    return lines

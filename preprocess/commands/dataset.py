@@ -96,6 +96,7 @@ def merge(
         bool, typer.Option("--copy", help="Copy files; else they are linked if possible.")
     ] = False,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make one dataset of several that were built with one configuration; nothing is built again.
 
@@ -103,10 +104,10 @@ def merge(
 
     Example: mavfer dataset merge clips-2025 clips-2026 --out clips
     """
-    from ...progress import waiting
+    from ...progress import bar
     from ..exchange.merge import merge_datasets
 
-    with waiting("merging"):
+    with bar("merging, MB") as on_progress:
         report = merge_datasets(
             datasets,
             out=out,
@@ -114,12 +115,27 @@ def merge(
             same_subjects=same_subjects,
             copy=copy,
             overwrite=overwrite,
+            on_progress=on_progress,
         )
     for remark in report.remarks:
         typer.echo(f"warning: {remark}", err=True)
     built = report.record.built
     subjects = {entry.subject.casefold() for entry in built}
     n_frames = sum(entry.n_frames for entry in built)
+    if as_json:
+        print_json(
+            {
+                "dataset": report.path,
+                "n_sessions": len(built),
+                "n_subjects": len(subjects),
+                "n_frames": n_frames,
+                "n_files_linked": report.n_linked,
+                "n_files_copied": report.n_copied,
+                "warnings": report.remarks,
+                "simulated": report.record.simulated,
+            }
+        )
+        return
     typer.echo(
         f"{len(built)} sessions of {len(subjects)} subjects, {n_frames} frames, "
         f"{report.n_linked} files linked and {report.n_copied} copied: {report.path}"
@@ -161,6 +177,7 @@ def export(
         int | None, typer.Option(min=1, help="webdataset: most clips per tar file; 256 if not given.")
     ] = None,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a dataset for other programs.
 
@@ -207,6 +224,10 @@ def export(
                 overwrite=overwrite,
                 on_progress=on_progress,
             )
+    if as_json:
+        facts = {"format": to, "parts": parts or SPLITS, "split": split, "fold": fold}
+        print_json({**plain(report), **facts})
+        return
     what = (
         f"{report.n_frames} frames of {report.n_sessions} sessions, {report.n_files} pictures"
         if to is To.FRAMES

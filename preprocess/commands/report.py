@@ -25,7 +25,7 @@ def report(
     """
     from ...errors import OutputError
     from ...output import require_free
-    from ...progress import waiting
+    from ...progress import bar
     from ..dataset.record import REPORT_NAME, read_record
     from ..report.page import dataset_page
 
@@ -34,6 +34,6 @@ def report(
     if path.is_dir():
         raise OutputError(f"wanted a file name, found a folder: {path}")
     require_free(path, overwrite=overwrite)
-    with waiting("drawing the page"):
-        dataset_page(dataset).write(path, overwrite=overwrite)
+    with bar("drawing the page") as on_progress:
+        dataset_page(dataset, on_progress=on_progress).write(path, overwrite=overwrite)
     typer.echo(f"wrote the report: {path}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +59,7 @@ def merge_datasets(
     same_subjects: bool = False,
     copy: bool = False,
     overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> MergeReport:
     """Write one dataset with all sessions of several.
 
@@ -70,6 +71,7 @@ def merge_datasets(
     prefixes : one per dataset: goes before the ids of its sessions and subjects; none leaves them as they are
     same_subjects : whether a subject's id means the same person in all datasets
     copy : copy files also where they could be linked
+    on_progress : called with the megabytes linked or copied and those in all
 
     Raises
     ------
@@ -97,11 +99,13 @@ def merge_datasets(
         _require_strangers(sources)
     _require_recorded_once(sources)
     with new_folder(out, marker=records.RECORD_NAME, overwrite=overwrite) as folder:
-        linked = [
-            _place(file, folder / name, copy=copy)
-            for source in sources
-            for name, file in source.files.items()
-        ]
+        files = {folder / name: file for source in sources for name, file in source.files.items()}
+        sizes = [file.stat().st_size for file in files.values()]
+        linked = []
+        for number, (to, file) in enumerate(files.items()):
+            if on_progress is not None:
+                on_progress(sum(sizes[:number]) >> 20, (sum(sizes) >> 20) + 1)
+            linked.append(_place(file, to, copy=copy))
         built = [entry for entry in sessions if entry.fate == "built"]
         if len({source.record.simulated for source in sources}) > 1:
             remarks.append("simulated and recorded sessions are mixed: the dataset counts as simulated")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,8 +33,19 @@ PANELS: Sequence[tuple[str, Sequence[tuple[str, str, str]]]] = (
 """What a card shows of the face: the panel's title, and its measures with their word and color."""
 
 
-def add_cards(page: Page, sessions: Sequence[SessionRows], samples: Mapping[str, Sample]) -> None:
-    """Add one card per session, folded where there are many; of very many, those that lost most."""
+def add_cards(
+    page: Page,
+    sessions: Sequence[SessionRows],
+    samples: Mapping[str, Sample],
+    *,
+    tell: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Add one card per session, folded where there are many; of very many, those that lost most.
+
+    Parameters
+    ----------
+    tell : called with the cards that are done
+    """
     shown = cards_of(sessions)
     lead = "Evenly spread frames of every stream, and below them what changed over time, all on one axis."
     if len(shown) > OPEN_CARDS:
@@ -45,7 +56,8 @@ def add_cards(page: Page, sessions: Sequence[SessionRows], samples: Mapping[str,
             "`mavfer dataset view` shows the others."
         )
     page.section("Session by session", lead)
-    for rows in shown:
+    for number, rows in enumerate(shown):
+        tell(number)
         if len(shown) > OPEN_CARDS:
             with page.folded(_summary(rows)):
                 _add_card(page, rows, samples.get(rows.entry.id), title="")

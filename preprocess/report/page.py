@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import DatasetError
 from ...report import Page
 from ..dataset.record import DatasetRecord, SessionRecord, read_record
-from .cards import add_cards
+from .cards import add_cards, cards_of
 from .crops import Sample, sample_session
 from .drawing import count
 from .faces import add_faces
@@ -18,13 +19,20 @@ from .outcome import add_outcome
 from .ratings import add_ratings
 from .rows import SessionRows, read_session, report_scheme
 
+N_OVERVIEWS = 3
+"""Sections with plots of all sessions together."""
 
-def dataset_page(folder: Path) -> Page:
+
+def dataset_page(folder: Path, *, on_progress: Callable[[int, int], None] | None = None) -> Page:
     """Return the report of the dataset in `folder`, finished or still under its building name.
 
     Every small column is read once, pixels only of some rows: about 0.1 ms per row, and up to a second per
     session for its pictures and plots. A session whose file cannot be read is named on the page like one
     that failed.
+
+    Parameters
+    ----------
+    on_progress : called with the parts done and their number: overviews, and sessions with a card
 
     Raises
     ------
@@ -46,12 +54,17 @@ def dataset_page(folder: Path) -> Page:
     page = Page(f"Dataset {_name(folder)}", _subtitle(record, sessions), mark=_mark(record))
     add_outcome(page, record, sessions, unreadable, scheme)
     if sessions:
+        tell = on_progress or (lambda *_: None)
+        n_parts = N_OVERVIEWS + len(cards_of(sessions))
+        tell(0, n_parts)
         add_losses(page, sessions)
+        tell(1, n_parts)
         add_ratings(page, sessions)
+        tell(2, n_parts)
         add_faces(page, sessions, record.config)
         add_mean_faces(page, sessions, samples)
         add_oddities(page, sessions)
-        add_cards(page, sessions, samples)
+        add_cards(page, sessions, samples, tell=lambda done: tell(N_OVERVIEWS + done, n_parts))
     add_making(page, record)
     return page
 

@@ -1,5 +1,6 @@
 """`mavfer calibrate import` and `export`, as a person runs them."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,22 @@ def test_what_was_exported_is_imported_again_and_recognised(
     assert "wrote the calibration of the rig 'test'" in imported.stdout
     a, b = read_calibration(solved), read_calibration(tmp_path / "again.toml")
     assert (a.color, a.depth, a.rig, a.depth_shift_mm) == (b.color, b.depth, b.rig, b.depth_shift_mm)
+
+
+def test_with_json_files_and_cameras_are_told_and_remarks_stay_on_stderr(
+    mavfer: Mavfer, solved: Path, true_rig: Calibration
+) -> None:
+    exported = mavfer("export", solved, "--format", "iai", "--out", "files", "--json")
+    told = json.loads(exported.stdout)
+    assert "calib_color.yaml" in [Path(file).name for file in told["files"]]
+    assert ["no thermal camera" in warning for warning in told["warnings"]] == [True]
+    assert "no thermal camera" in exported.stderr
+    imported = mavfer("import", "files", "--out", "again.toml", "--rig", "test", "--json")
+    assert imported.returncode == 0, imported.stderr
+    told = json.loads(imported.stdout)
+    assert (told["calibration"], told["rig"]) == ("again.toml", "test")
+    assert told["cameras"]["color"]["fx"] == true_rig.color.fx
+    assert told["depth_shift_mm"] == true_rig.depth_shift_mm
 
 
 def test_remarks_are_told_on_stderr_and_kept_in_the_file(

@@ -111,7 +111,10 @@ def made_from_boards(true_rig: Calibration, *, n_views: int, seed: int = 3) -> C
 
 
 def test_a_page_of_a_solved_calibration_has_every_drawing_and_stands_alone(true_rig: Calibration) -> None:
-    text = calibration_page(made_from_boards(true_rig, n_views=60)).html()
+    told: list[tuple[int, int]] = []
+    page = calibration_page(made_from_boards(true_rig, n_views=60), on_progress=lambda *now: told.append(now))
+    assert told == [(number, 5) for number in range(5)]
+    text = page.html()
     assert text.count("<svg") == 9
     assert len(text) < MOST_BYTES
     assert re.findall(r'(?:src|href)\s*=\s*"(?!data:|#)[^"]*"', text) == []

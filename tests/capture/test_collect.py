@@ -1,5 +1,6 @@
 """Files collected from real recorder processes on this machine, which wait as those of others would."""
 
+import json
 import os
 import re
 import select
@@ -214,6 +215,16 @@ def test_a_take_of_a_waiting_recorder_is_collected_by_the_command_that_it_names(
     assert run("check-session", path, "--deep").exit_code == 0
     assert not (lab.far() / "S01-001").exists()
     assert len(open_session(path).index(Stream.COLOR)) == 10
+
+
+def test_with_json_what_came_and_what_was_removed_there_is_told(lab, make_session, name):
+    path, contents = lab.take(make_session, name)
+    done = CliRunner().invoke(command_line(), ["collect", str(path), "--remove", "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["recorders"] == {"cam": {"files": sorted(contents), "n_removed_there": len(contents)}}
+    assert told["collected_bytes"] == sum(map(len, contents.values()))
+    assert (told["session"], told["problems"]) == (str(path), [])
 
 
 def test_torn_files_of_a_take_that_failed_are_collected_as_they_are_and_recovered(lab, make_session, name):

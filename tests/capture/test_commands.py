@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mavfer.capture.rig import Rig, change_scene, read_rig
-from mavfer.capture.session import open_session
+from mavfer.capture.session import open_session, read_record
 from mavfer.command_line import command_line
 from mavfer.errors import ConfigError, MavferError
 
@@ -72,6 +72,22 @@ def test_record_makes_a_session_and_says_what_it_holds(tmp_path, make_video):
     assert (record.consent.reference, record.operator, record.notes) == ("C-12", "MK", "left lamp is off")
     assert {"mavfer", "python", "numpy"} <= set(record.software)
     assert "pass --overwrite" in str(run(*words)[2])
+
+
+def test_a_take_is_told_as_json_also_where_it_failed(tmp_path, make_video):
+    rig = write_rig(tmp_path, make_video(), tail=VIRTUAL)
+    words = ("record", "--rig", rig, "--subject", "S01", "--seconds", "2", "--json")
+    code, out, _ = run(*words, tmp_path / "take")
+    told = json.loads(out)
+    assert (code, told["state"], told["n_ticks"]) == (0, "complete", 20)
+    assert (told["session"], told["frames_kept"]) == (str(tmp_path / "take"), {"cam": 20})
+    assert (told["n_lost"], told["complaints"], told["elsewhere"]) == (0, [], {})
+    code, out, error = run(*words, tmp_path / "failed", "--seconds", "10")  # the film lasts 4 s
+    told = json.loads(out)
+    kept = read_record(tmp_path / "failed").recorders["cam"].frames_kept
+    assert (code, told["state"], told["frames_kept"]) == (1, "failed", {"cam": kept})
+    assert told["complaints"]
+    assert all(complaint in str(error) for complaint in told["complaints"])
 
 
 def test_a_protocol_gives_the_take_its_length_its_words_and_its_markers(tmp_path, make_video):

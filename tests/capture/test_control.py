@@ -121,6 +121,9 @@ def test_the_command_marks_the_running_take_and_ends_well_only_once_it_is_writte
     t_s, rest = run.stdout.split(" s: ", 1)
     assert rest == f"video 3 starts: {loop.desk.status().session}\n"
     assert 10 <= float(t_s) <= 10 + WAIT_S
+    told = json.loads(mavfer("mark", "video 4 starts", "--json").stdout)
+    assert (told["label"], told["session"]) == ("video 4 starts", str(loop.desk.status().session))
+    assert float(t_s) <= told["time_s"] <= 10 + 2 * WAIT_S
 
 
 @pytest.mark.parametrize("words", [("mark", "here"), ("stop",), ("next-step",)])

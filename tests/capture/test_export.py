@@ -1,4 +1,5 @@
 import csv
+import json
 import os
 import shutil
 import subprocess
@@ -385,6 +386,13 @@ def test_the_command_says_what_it_wrote_and_exits_1_where_a_frame_is_missing(mak
     assert torn.returncode == 1
     assert torn.stdout == f"depth 4, color 5 frames: {tmp_path / 'b.npz'}\n"
     assert "left out: depth frame 7: " in torn.stderr
+    words = [*command, "b.npz", *choice, "--overwrite", "--json"]
+    again = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert again.returncode == 1
+    told = json.loads(again.stdout)
+    assert told["n_frames"] == {"depth": 4, "color": 5}
+    assert [line.startswith("depth frame 7: ") for line in told["left_out"]] == [True]
+    assert told["size_bytes"] == (tmp_path / "b.npz").stat().st_size
     assert (tmp_path / "b.npz").is_file()
 
 

@@ -62,6 +62,11 @@ def test_import_video_makes_a_session(tmp_path, make_video):
     assert code == 0
     assert out.startswith("3 frames, left out 0")
     assert open_session(tmp_path / "s").record.subject == "S07"
+    words = ("--out", tmp_path / "s", "--subject", "S07", "--overwrite", "--json")
+    _, out, _ = run("import-video", make_video(times_ms=(0, 40, 90)), *words)
+    told = json.loads(out)
+    assert (told["session"], told["n_frames"], told["n_left_out"]) == (str(tmp_path / "s"), 3, 0)
+    assert told["duration_s"] == 0.09
     assert run("check-session", tmp_path / "s")[0] == 0
 
 

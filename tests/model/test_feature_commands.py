@@ -1,9 +1,11 @@
 """From pixels to a network of features, by the commands."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -43,8 +45,17 @@ def test_pretrained_features_train_a_network_that_remembers_whom_they_have_seen(
     assert "it is pre-trained without labels" in card
     with pytest.raises(ModelError, match="only pre-trained"):
         evaluate(tmp_path / "pre")
+    words = ["pretrain", path, "--out", tmp_path / "pre", "--size", "small", "--n-frames", 4, "--steps", 1]
+    told = as_json(app, *words, *sets, "--threads", 1, "--device", "cpu", "--overwrite")
+    assert (told["model"], told["n_steps"], told["n_frames"]) == ("transformer", 1, 4)
+    assert told["training_subjects"] == ["S01", "S02"]
+    assert told["validation_score"] is told["validation_measure"] is None
+    assert told["masked_loss"] > 0 < told["mean_loss"]
     words = ["features", tmp_path / "pre", path, "--out", tmp_path / "f", "--device", "cpu"]
-    done = CliRunner().invoke(app, list(map(str, words)))
+    told = as_json(app, *words)
+    assert (told["n_values"], told["n_frames"], told["n_sessions"]) == (48, 96, 4)
+    assert (told["features"], told["simulated"]) == (str(tmp_path / "f"), True)
+    done = CliRunner().invoke(app, [*map(str, words), "--overwrite"])
     assert done.exit_code == 0, done.output
     assert "48 values for each of 96 simulated frames of 4 sessions" in done.stdout
     config = TrainConfig(
@@ -60,6 +71,18 @@ def test_pretrained_features_train_a_network_that_remembers_whom_they_have_seen(
     assert "24 simulated frames of 1 subject never trained on" in done.stdout
     assert "valence = 0.50 x " in done.stdout
     assert "constant" in done.stdout
+    told = as_json(app, *words, "--overwrite")
+    scored = json.loads((tmp_path / "fused" / "evaluation.json").read_text(encoding="utf-8"))
+    assert told["scores"]["valence"]["ccc"] == pytest.approx(scored["scores"]["valence"]["ccc"], abs=1e-5)
+    assert (told["n_frames"], told["by"], told["simulated"]) == (24, "mean", True)
+    run = {"run": str(tmp_path / "run"), "weight": 0.5}
+    assert told["fusion"]["valence"] == {"weights": [run, run], "bias": 0.0}
+
+
+def as_json(app: typer.Typer, *words: object) -> dict[str, Any]:
+    done = CliRunner().invoke(app, [*map(str, words), "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
 
 
 def test_settings_read_as_toml_and_else_as_text() -> None:

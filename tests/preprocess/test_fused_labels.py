@@ -226,9 +226,13 @@ def test_a_lag_taken_out_by_fusing_gives_the_dataset_that_the_builds_own_lag_giv
         write_trace(tmp_path / "traces", Trace(session, f"r{k}", "valence", film_s, value))
     recipe = Recipe(lag=Lag.FIXED, lag_s=0.3)
     given = traces_given(tmp_path / "traces")
-    for one in fuse_all(given, recipe, fps=10.0, at=[video_session]):
+    told: list[tuple[int, int]] = []
+    for one in fuse_all(
+        given, recipe, fps=10.0, at=[video_session], on_progress=lambda *now: told.append(now)
+    ):
         assert one.gold is not None
         write_gold(tmp_path / "labels", one.gold)
+    assert told == [(0, 1)]
     columns = []
     for name, lag_s in (("labels", 0.0), ("traces", 0.3)):
         places = {"labels": None, "traces": None, name: tmp_path / name}

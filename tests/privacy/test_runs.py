@@ -17,7 +17,8 @@ from mavfer.model.evaluation.evaluation_file import read_evaluation
 from mavfer.model.evaluation.metrics import scores
 from mavfer.model.training.config import TrainConfig
 from mavfer.model.training.recipe import new_network, recipe_of
-from mavfer.preprocess.dataset.clips import open_dataset
+from mavfer.model.use.export import export_model
+from mavfer.preprocess.dataset.clips import open_dataset, sha256_of_file
 from mavfer.preprocess.dataset.record import SplitScheme, read_record, write_record
 from mavfer.privacy.forget import Wishes, forget, plan_to_forget
 
@@ -25,12 +26,12 @@ Left = Callable[..., list[Path]]
 TINY = {"size_px": 16, "patch_px": 4, "n_values": 32, "n_blocks": 1, "n_heads": 2, "n_frames": 4}
 
 
-def write_fresh_run(path: Path, dataset: Path) -> Path:
+def write_fresh_run(path: Path, dataset: Path, *, seed: int = 0) -> Path:
     """Write a run of a tiny network with weights as drawn, which says that it learned from the split."""
     wanted = {"model": "transformer", "modalities": ("color", "thermal"), "set": TINY, "threads": 1}
     asked = TrainConfig.model_validate({"size": "small", **wanted})
     data, recipe = open_dataset(dataset), recipe_of(asked)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     network = new_network(recipe.model, recipe.options)
     record = RunRecord(
         model=asked.model,
@@ -75,7 +76,7 @@ def lab(tmp_path: Path, dataset: Path) -> Path:
     learned = write_fresh_run(tmp_path / "lab" / "runs" / "learned", dataset)
     evaluate(learned, postprocess_on="none", device="cpu")
     split(dataset, heron2="train", kestrel1="test", kestrel10="test")
-    tested = write_fresh_run(tmp_path / "lab" / "runs" / "tested", dataset)
+    tested = write_fresh_run(tmp_path / "lab" / "runs" / "tested", dataset, seed=1)
     evaluate(tested, postprocess_on="none", device="cpu")
     return tmp_path / "lab"
 
@@ -109,6 +110,21 @@ def test_a_run_goes_whole_when_it_is_asked_for(lab: Path):
     forget(plan_to_forget("kestrel1", [lab], Wishes(runs_too=True)))
     assert not (lab / "runs" / "learned").exists()
     assert read_run_record(lab / "runs" / "tested").training_subjects == ("heron2",)
+
+
+def test_networks_exported_from_a_run_that_learned_from_the_subject_are_found_by_its_weights(
+    lab: Path, left: Left
+):
+    exported, others = lab / "used" / "a network", lab / "used" / "others.pt2"
+    export_model(lab / "runs" / "learned", format="torch", out=exported)
+    own = sha256_of_file(lab / "runs" / "learned" / "model.pt").encode()
+    others.write_bytes(exported.read_bytes().replace(own, b"0" * 64))
+    report = plan_to_forget("kestrel1", [lab], Wishes()).report()
+    assert [stay.path for stay in report.stays if "exported from a run" in stay.why] == [str(exported)]
+    report = forget(plan_to_forget("kestrel1", [lab], Wishes(runs_too=True)))
+    assert left(lab) == []
+    assert not [stay for stay in report.stays if "exported from a run" in stay.why]
+    assert list((lab / "used").iterdir()) == [others]
 
 
 def test_what_shows_the_subject_goes_and_what_lists_them_is_masked(dataset: Path, tmp_path: Path, left: Left):

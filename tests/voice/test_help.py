@@ -38,12 +38,6 @@ ONE_WORD_FOR_IT = {
 }
 """What a thing is not called -> what it is called."""
 ONE_KIND = ("--out", "--overwrite", "--json", "--device", "--threads", "--jobs", "--seed", "--port", "--host")
-FACTS = (
-    *("doctor", "rig check", "gentl list", "check-session", "recover", "calibrate show", "calibrate verify"),
-    *("calibrate solve", "study status", "traces check", "labels agree", "dataset info", "dataset check"),
-    *("dataset split", "evaluate", "evaluate-groups", "compare", "forget"),
-)
-"""Commands that print facts."""
 
 
 def docstring(words: str) -> str:
@@ -104,9 +98,18 @@ def test_a_thing_has_one_name_in_all_commands() -> None:
     assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
 
 
-@pytest.mark.parametrize("words", FACTS)
-def test_a_command_that_prints_facts_prints_them_as_json_too(words: str) -> None:
-    assert any("--json" in option.opts for option in loaded(words).params)
+def test_a_number_with_a_unit_says_it_in_its_name_or_its_metavar() -> None:
+    unit = re.compile(r"\b(nano|milli|micro)?seconds?\b|\bminutes?\b|\bpixels\b", re.I)
+    said = re.compile(r"-(s|ms|ns|px|mb|seconds|minutes|fps)$")
+    silent = []
+    for words in COMMANDS:
+        for option in loaded(words).params:
+            name = max(option.opts, key=len)
+            kind = str(option.type_descriptor.annotation)
+            of_unit = ("int" in kind or "float" in kind) and unit.search(option.help or "")
+            if of_unit and not said.search(name) and not unit.search(option.metavar or ""):
+                silent.append(f"{words} {name}")
+    assert silent == []
 
 
 def test_every_command_has_its_place_in_the_list_and_every_place_a_command() -> None:

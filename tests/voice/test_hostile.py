@@ -89,7 +89,7 @@ def lines(words: str, paths: list[str]) -> Iterator[list[str]]:
             typed = [] if option.param_type_name == "argument" else spelled(option, value)
             after = []
             for one in wanted:
-                given = value if one is option else _filler(one)
+                given = value if one is option else filler(one)
                 if one is option and one.param_type_name != "argument":
                     continue
                 (after if one.param_type_name == "argument" else typed).extend(spelled(one, given))
@@ -98,7 +98,7 @@ def lines(words: str, paths: list[str]) -> Iterator[list[str]]:
             yield [*typed, "--", *after] if after else typed
 
 
-def _filler(option: Any) -> str:
+def filler(option: Any) -> str:
     choices = option.type_descriptor.choices
     if choices:
         return str(getattr(choices[0], "value", choices[0]))

@@ -89,6 +89,20 @@ def test_a_bar_moves_on_a_terminal_tells_what_is_left_and_is_silent_elsewhere() 
     assert ran.stdout + ran.stderr == ""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no pty")
+@pytest.mark.parametrize("while_it", ["bar('working') as show", "waiting('working')"])
+def test_what_is_printed_beside_a_bar_goes_into_the_file_that_stdout_is(
+    while_it: str, tmp_path: Path
+) -> None:
+    code = f"from mavfer.progress import bar, waiting\nwith {while_it}:\n"
+    code += "    show(1, 2)\n" * ("show" in while_it) + "    print('a result')\n"
+    into = 'exec "$@" > out.txt'
+    seen = on_a_terminal(["sh", "-c", f"cd {tmp_path} && {into}", "sh", sys.executable, "-P", "-c", code])
+    assert (tmp_path / "out.txt").read_text() == "a result\n"
+    assert "working" in seen
+    assert "a result" not in seen
+
+
 def test_no_color_may_stand_anywhere_but_behind_two_dashes(typed: Callable) -> None:
     assert typed("dataset", "info", "--no-color", "nowhere").status == 1
     assert "--no-color" in typed("dataset", "info", "--", "--no-color").err

@@ -91,6 +91,18 @@ def test_the_same_traces_give_the_same_bytes(tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
 
+def test_the_work_done_is_told_of_a_total_that_stays() -> None:
+    compared: list[tuple[int, int]] = []
+    summary = summary_of(made_traces(6), on_progress=lambda *now: compared.append(now))
+    drawn: list[tuple[int, int]] = []
+    agreement_page(summary, on_progress=lambda *now: drawn.append(now))
+    for told in (compared, drawn):
+        assert told == sorted(told)
+        assert len({total for _, total in told}) == 1
+    assert compared[-1][0] == compared[-1][1]
+    assert [done for done, _ in drawn] == [0, 6, 7, 8, 9, 10, 11]  # all together, then each session
+
+
 def test_overwrite_replaces_nothing_that_is_no_agreement(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "thesis.tex").write_text("years of work")

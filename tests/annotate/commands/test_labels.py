@@ -1,5 +1,6 @@
 """`mavfer labels fuse` from end to end: files and a table, one line for what fails, 2 for misuse."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,28 @@ def test_every_session_and_dimension_gets_a_gold_standard_and_a_row(traces: Path
     assert len(gold.time_s) == 605
     assert sum(one.weight for one in gold.header.raters) == pytest.approx(1, abs=1e-5)
     assert not gold.header.simulated
+
+
+def test_with_json_every_gold_standard_is_told_with_its_raters_and_what_failed(
+    traces: Path, tmp_path: Path
+) -> None:
+    (traces / "B.r0.valence.csv").write_text("time_s,value\n0,much\n", encoding="utf-8")
+    result = run(traces, "--out", tmp_path / "gold", "--method", "ewe", "--lag", 1.5, "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert (told["recipe"]["method"], told["recipe"]["lag_s"]) == ("ewe", 1.5)
+    assert [(one["session"], one["dimension"]) for one in told["gold_standards"]] == [
+        ("A", "valence"),
+        ("A", "arousal"),
+    ]
+    for one in told["gold_standards"]:
+        gold = read_gold(Path(one["file"]))
+        assert one["n_values"] == len(gold.time_s)
+        assert one["n_missing"] == np.isnan(gold.value).sum()
+        assert [rater["weight"] for rater in one["raters"]] == [r.weight for r in gold.header.raters]
+    ((session, problem),) = [(one["session"], one["problem"]) for one in told["not_fused"]]
+    assert session == "B"
+    assert problem in result.stderr
 
 
 def test_the_same_traces_give_the_same_bytes(traces: Path, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """The raters' command: what it leaves in the folder is what it was asked for."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from mavfer.annotate.commands.simulate import simulate_raters
 from mavfer.annotate.trace import Trace, read_traces, write_trace
@@ -12,6 +14,7 @@ from mavfer.capture.simulated.scene import SceneSettings
 from mavfer.capture.simulated.truth import truth_path, write_truth
 from mavfer.capture.streams import Stream
 from mavfer.capture.trigger import Plan
+from mavfer.command_line import command_line
 from mavfer.errors import TraceError
 
 
@@ -44,6 +47,20 @@ def test_fewer_raters_replace_more_and_leave_a_persons_trace_alone(tmp_path: Pat
     simulate_raters([session], out, raters=4, seed=0, overwrite=False)
     simulate_raters([session], out, raters=2, seed=0, overwrite=True)
     assert {trace.rater for trace in read_traces(out, "take")} == {"anna", "sim1", "sim2"}
+
+
+def test_with_json_how_well_the_raters_agree_is_told_per_dimension(tmp_path: Path, session: Path) -> None:
+    words = ["simulate-raters", str(session), "--out", str(tmp_path / "traces"), "--raters", "4"]
+    plain = CliRunner().invoke(command_line(), words)
+    done = CliRunner().invoke(command_line(), [*words, "--overwrite", "--json"])
+    assert (plain.exit_code, done.exit_code) == (0, 0)
+    told = json.loads(done.stdout)
+    assert (told["n_traces"], told["simulated"]) == (8, True)
+    assert [one["dimension"] for one in told["agreement"]] == ["valence", "arousal"]
+    for one in told["agreement"]:
+        assert one["n_raters"] == 4
+        row = next(line for line in plain.stdout.splitlines() if one["dimension"] in line)
+        assert row.split()[-4:] == [f"{one[name]:.2f}" for name in ("mse", "cc", "ccc", "alpha")]
 
 
 def test_a_session_named_twice_is_refused_before_anything_is_written(tmp_path: Path, session: Path) -> None:

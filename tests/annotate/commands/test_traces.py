@@ -27,6 +27,11 @@ def test_a_study_is_exported_checked_and_brought_in(make_study, tmp_path: Path) 
     left = mavfer("traces", "export", study.path, "--out", tmp_path / "out")
     assert left.returncode == 1
     assert "left out: incomplete" in left.stdout
+    left = mavfer("traces", "export", study.path, "--out", tmp_path / "out", "--json")
+    assert left.returncode == 1
+    told = json.loads(left.stdout)
+    assert told["n_traces"] == 0
+    assert {one["left_out_because"] for one in told["ratings"]} == {"incomplete", "not begun"}
     store.takes.finish(take, now_ms=9)
     done = mavfer("traces", "export", study.path, "--out", tmp_path / "out")
     assert (done.returncode, done.stderr) == (0, "")
@@ -37,7 +42,16 @@ def test_a_study_is_exported_checked_and_brought_in(make_study, tmp_path: Path) 
     assert again.returncode == 1
     assert "--overwrite" in again.stderr
     assert mavfer("traces", "check", tmp_path / "out").returncode == 0
-    assert mavfer("traces", "import", tmp_path / "out", "--out", tmp_path / "own").returncode == 0
+    told = json.loads(mavfer("traces", "export", study.path, "--out", tmp_path / "json", "--json").stdout)
+    (rating,) = [one for one in told["ratings"] if one["written"]]
+    assert (told["n_traces"], rating["rater"], rating["dimension"]) == (1, "rater1", "valence")
+    row = next(line.split() for line in done.stdout.splitlines() if " written " in line)
+    assert row[4:6] == [str(rating["n_shown"]), str(rating["n_skipped"])]
+    assert rating["complete"]
+    brought = mavfer("traces", "import", tmp_path / "out", "--out", tmp_path / "own", "--json")
+    assert brought.returncode == 0
+    (trace,) = json.loads(brought.stdout)["traces"]
+    assert (trace["session"], trace["mean"], trace["n_missing"]) == ("take1", 3, 0)
     (tmp_path / "own" / "take1.rater1.valence.events.json").write_text("{}")
     damaged = mavfer("traces", "check", tmp_path / "own")
     assert damaged.returncode == 1
@@ -62,5 +76,11 @@ def test_ratings_of_another_tool_are_imported_and_the_odd_one_named(tmp_path: Pa
     assert done.stderr.count("\n") == 1
     assert "found 'x' in line 8" in done.stderr
     assert list(read_traces(tmp_path / "out", "clip")[0].value) == [-5, 10]
+    done = mavfer("import", "carma", tmp_path / "in", *options, "--overwrite", "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    ((rater, mean),) = [(one["rater"], one["mean"]) for one in told["traces"]]
+    assert (rater, mean) == ("anna", 2.5)
+    assert ["found 'x' in line 8" in one for one in told["problems"]] == [True]
     misused = mavfer("import", "darma", tmp_path / "in", "--out", tmp_path / "d", "--x", "valence")
     assert misused.returncode == 2

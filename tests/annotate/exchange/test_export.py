@@ -57,7 +57,9 @@ def test_a_rating_becomes_a_trace_at_the_film_s_own_times(make_study: MakeStudy,
         **{name: getattr(record, name) for name in record.__slots__} | {"time_s": record.media_s + 7}
     )
     write_film(study.videos / f"{film.id}.json", late)
-    done = list(export_traces(study, store, tmp_path / "out"))
+    told: list[tuple[int, int]] = []
+    done = list(export_traces(study, store, tmp_path / "out", on_progress=lambda *now: told.append(now)))
+    assert told == [(number, len(done)) for number in range(len(done))]
     assert [one.fate for one in done].count("written") == 2
     assert {one.session for one in done} == {"take1", "take2"}  # practice is no result
     arousal, valence = read_traces(tmp_path / "out", "take1")

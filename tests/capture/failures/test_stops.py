@@ -1,9 +1,11 @@
 """Stop means stop: nobody goes on filming after it, whenever a recorder comes back to hear of it."""
 
+import json
 import os
 import signal
 
 import pytest
+from typer.testing import CliRunner
 
 from mavfer.capture.clock import MonotonicClock
 from mavfer.capture.crew import Crew
@@ -14,6 +16,7 @@ from mavfer.capture.session import open_session
 from mavfer.capture.synchronize import synchronize
 from mavfer.capture.take import Take
 from mavfer.capture.take_report import TakeReport
+from mavfer.command_line import command_line
 from mavfer.errors import RecordError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -99,7 +102,8 @@ def test_what_recorders_carry_out_for_a_dead_master_can_be_ended(lab, rig_of, ma
     master = master_of(tmp_path / "take", lab.file, 600)
     master.until(lambda status: status["tick"] >= 3)
     master.kill()
-    assert stop_rig(rig) == {"cam": "take"}
+    done = CliRunner().invoke(command_line(), ["rig", "stop", str(lab.file), "--json"])
+    assert json.loads(done.stdout) == {"ended": [{"recorder": "cam", "session": "take"}]}
     waiting.until_said("recorded")
     assert stop_rig(rig) == {}
 

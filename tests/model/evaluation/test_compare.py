@@ -33,7 +33,11 @@ def of(*evaluations: Evaluation) -> Pooled:
 
 
 def test_the_first_system_stands_against_each_other_one(system: Callable[..., Evaluation]) -> None:
-    found = compare({"good": of(system(0.9)), "poor": of(system(0.3)), "same": of(system(0.9))})
+    systems = {"good": of(system(0.9)), "poor": of(system(0.3)), "same": of(system(0.9))}
+    told: list[tuple[int, int]] = []
+    found = compare(systems, on_progress=lambda *now: told.append(now))
+    n_pairs = 2 * len(systems["good"].outputs)
+    assert told == [(number, n_pairs) for number in range(n_pairs)]
     assert {(one.a, one.b) for one in found} == {("good", "poor"), ("good", "same")}
     assert outside_in_favour(found, output="valence") == {"poor": True, "same": False}
     assert outside_in_favour(found, output="valence", measure="rmse") == {"poor": True, "same": False}

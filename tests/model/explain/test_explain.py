@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from mavfer.command_line import command_line
 from mavfer.errors import DatasetError, ModelError, OutputError
 from mavfer.model.commands.explain import explain
 from mavfer.model.commands.model_card import model_card
@@ -58,8 +59,35 @@ def test_the_command_writes_a_page_a_film_pictures_and_figures(
     assert len(figures["subjects"]["valence"]) == 5
 
 
+def test_with_json_the_figures_are_on_stdout_and_nothing_else(
+    app: typer.Typer, cnn_run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "explained"
+    words = ["explain", str(cnn_run), "--out", str(out), "--clips", "1", "--worst", "1", "--films", "0"]
+    done = CliRunner().invoke(app, [*words, "--device", "cpu", "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    figures = json.loads((out / "explain.json").read_text(encoding="utf-8"))
+    assert told["page"] == str(out / "index.html")
+    assert (told["run"], told["looks_by"]) == (str(cnn_run), "gradient")
+    assert set(told) == set(figures) | {"page", "run"}
+    for mine, written in zip(told["subjects"]["valence"], figures["subjects"]["valence"], strict=True):
+        assert mine["name"] == written["name"]
+        assert mine["rmse"]["value"] == pytest.approx(written["rmse"]["value"], abs=1e-6)
+
+
+def test_a_device_that_is_not_there_is_misuse_and_nothing_is_written(cnn_run: Path, tmp_path: Path) -> None:
+    words = ["explain", str(cnn_run), "--out", str(tmp_path / "out"), "--device", "cuda:7"]
+    refused = CliRunner().invoke(command_line(), words, env=WIDE)
+    assert refused.exit_code == 2
+    (line,) = [line for line in refused.stderr.splitlines() if "--device" in line]
+    assert "'cuda:7' is not one of 'auto', 'cpu'" in line
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_explanation_is_not_replaced_unless_asked(mran_run: Path, tmp_path: Path) -> None:
-    found = find_out(mran_run, n_deleted=1, n_worst=1)
+    found = find_out(mran_run, n_deleted=1, n_worst=1, device="cpu")
+    assert {one.device.type for one in found.run.network.parameters()} == {"cpu"}
     write_explanation(tmp_path / "out", found, n_films=0)
     with pytest.raises(OutputError, match="--overwrite"):
         write_explanation(tmp_path / "out", found, n_films=0)

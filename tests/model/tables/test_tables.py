@@ -1,4 +1,5 @@
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,19 @@ def test_tables_of_a_dataset_are_trained_once_written_and_found_again(folds_data
     left = out / "runs" / f"{runs[0]['run']}.unfinished"
     left.mkdir()
     written = {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("model.pt")}
-    again = CliRunner().invoke(command_line(), words)
+    again = CliRunner().invoke(command_line(), [*words, "--json"])
     assert again.exit_code == 0, again.output
     assert "4 runs, 4 of them finished before" in again.stderr
     assert {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("model.pt")} == written
     assert not left.exists()
+    told = json.loads(again.stdout)
+    assert (told["n_runs"], told["n_runs_finished"], told["failed"]) == (4, 4, {})
+    assert told["page"] == str(out / "index.html")
+    table = next(one for one in told["tables"] if one["table"] == "IX")
+    uran = next(row for row in table["rows"] if row["row"] == "URAN")
+    assert f"{uran['ccc']:.6g}" == ours["URAN"]["ccc"]
+    assert (uran["printed_ccc"], uran["modalities"]) == ([0.612], ["color"])
+    assert [one["verdict"] for one in table["orders"]] == [row["verdict"] for row in orders]
 
 
 def test_without_time_the_page_is_written_and_says_what_is_missing(folds_dataset: Path, tmp_path: Path):

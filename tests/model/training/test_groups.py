@@ -1,5 +1,6 @@
 """Laws of the second stage: a network for each demographic group."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,16 @@ def test_the_command_names_the_groups_and_the_small_ones(stage: Path, tmp_path: 
     assert "sex female: 2 training subjects, epoch 1 of 1 kept, validation none (simulated)" in found.stdout
     assert "sex Non binary/other: 1 training subject, fewer than 2: the weights of stage-one" in found.stdout
     assert "sex unknown of S6: in stage-one alone" in found.stdout
+
+
+def test_with_json_each_group_says_which_network_it_got(stage: Path, tmp_path: Path) -> None:
+    words = ["fine-tune", str(stage / "run"), "--by", "sex", "--out", str(tmp_path / "out"), "--json"]
+    done = CliRunner().invoke(command_line(), [*words, "--min-subjects", "2", "--steps", "1"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["by"], told["min_subjects"], told["unknown"]) == ("sex", 2, ["S6"])
+    groups = {one["value"]: one for one in told["groups"]}
+    assert groups["female"]["subjects"] == ["S2", "S3"]
+    assert groups["female"]["training"]["n_steps"] == 1
+    assert groups["Non binary/other"]["training"] is None
+    assert groups["Non binary/other"]["run"] == str(tmp_path / "out" / STAGE_ONE)

@@ -1,5 +1,6 @@
 """`mavfer train` as a person calls it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,31 @@ def test_options_reach_the_network_and_the_result_is_marked_simulated(
     record = read_run_record(run)
     assert (record.options["dropout"], record.options["output"]) == (0.0, "linear")
     assert (record.config.patience, record.dimensions) == (5, ("valence",))
+
+
+def test_with_json_stdout_is_one_object_of_what_the_record_says(
+    app: typer.Typer, dataset48: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    done = CliRunner().invoke(app, [str(dataset48), "--out", str(run), *SHORT, "--seed", "3", "--json"])
+    assert done.exit_code == 0, done.output
+    told, record = json.loads(done.stdout), read_run_record(run)
+    assert (told["run"], told["model"], told["seed"], told["n_steps"]) == (str(run), "cnn", 3, 2)
+    assert told["validation_score"] == pytest.approx(record.validation_score)
+    assert (told["validation_measure"], told["kept_epoch"]) == ("ccc", 1)
+    assert told["n_parameters"] == record.n_parameters
+    assert told["training_subjects"] == list(record.training_subjects)
+    assert told["simulated"] is True
+    assert told["duration_s"] == record.seconds
+
+
+@pytest.mark.parametrize("words", [["--list", "--json"], ["--json", "--list"]])
+def test_the_networks_are_listed_as_json_wherever_the_word_stands(app: typer.Typer, words: list[str]) -> None:
+    from mavfer.model.families import NAMES
+
+    shown = CliRunner().invoke(app, words)
+    assert shown.exit_code == 0
+    assert [one["model"] for one in json.loads(shown.stdout)["models"]] == list(NAMES)
 
 
 def test_every_network_is_listed(app: typer.Typer) -> None:

@@ -1,6 +1,7 @@
 """Exported networks give the run's scores, in programs that know nothing of mavfer."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +11,15 @@ import onnxruntime
 import pytest
 import tomlkit
 import torch
+from typer.testing import CliRunner
 
+from mavfer.command_line import command_line
 from mavfer.errors import DatasetError, ModelError, OutputError
 from mavfer.model.checkpoint import open_run
 from mavfer.model.data.source import ClipSource
 from mavfer.model.use import export
 from mavfer.model.use.export import METADATA_NAME, ExportReport, export_model
-from mavfer.preprocess.dataset.clips import open_dataset
+from mavfer.preprocess.dataset.clips import open_dataset, sha256_of_file
 
 MakeRun = Callable[..., Path]
 WIDTH = {"width": 1 / 16, "size_px": 48}
@@ -50,6 +53,7 @@ def test_what_is_exported_gives_the_runs_scores_for_any_number_of_clips(
     run, report = exported(make_run, clips, tmp_path, format=format, model=model, **config)
     assert report.batch == "any"
     assert report.max_abs_diff <= 1e-5
+    assert sha256_of_file(run / "model.pt").encode() in report.path.read_bytes()  # where forgetting looks
     opened = open_run(run)
     source = ClipSource(open_dataset(clips).sessions, options=opened.record.inputs, dimensions=())
     inputs = source.inputs(source.test_clips()[3:6])
@@ -64,11 +68,26 @@ def test_what_is_exported_gives_the_runs_scores_for_any_number_of_clips(
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
+def test_with_json_the_command_says_how_far_the_export_is_from_the_run(
+    make_run: MakeRun, clips: Path, tmp_path: Path
+) -> None:
+    run = make_run(tmp_path / "run", dataset=clips, model="cnn", n_frames=4, set=WIDTH)
+    words = ["export-model", str(run), "--out", str(tmp_path / "cnn.onnx"), "--json"]
+    done = CliRunner().invoke(command_line(), words)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["max_abs_diff"] <= 1e-5
+    assert (told["format"], told["batch"], told["n_clips"]) == ("onnx", "any", 7)
+    assert told["size_bytes"] == (tmp_path / "cnn.onnx").stat().st_size
+
+
 def test_the_file_says_what_to_feed_it(make_run: MakeRun, clips: Path, tmp_path: Path) -> None:
-    _, report = exported(make_run, clips, tmp_path, format="onnx", model="early-fusion", set=WIDTH)
+    run, report = exported(make_run, clips, tmp_path, format="onnx", model="early-fusion", set=WIDTH)
     (said,) = (one for one in onnx.load(str(report.path)).metadata_props if one.key == METADATA_NAME)
     metadata = json.loads(said.value)
     assert metadata["outputs"] == ["valence", "arousal"]
+    assert metadata["weights_sha256"] == sha256_of_file(run / "model.pt")
+    assert not {"S01", "S02", "S03"} & set(re.findall(r"\w+", said.value))
     assert metadata["simulated"] is True
     assert metadata["frames_per_second"] == 4.0
     assert [one["name"] for one in metadata["inputs"]] == ["color", "depth", "thermal"]

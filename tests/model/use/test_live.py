@@ -1,6 +1,7 @@
 """Live prediction from cameras that play a recorded session in real time, and what is refused."""
 
 import csv
+import json
 import subprocess
 import sys
 import threading
@@ -177,8 +178,9 @@ def test_rows_rarer_than_the_frames_of_a_clip_are_refused(
         LiveScorer(run, feed, config=CONFIG, calibration=calibration, fps=2)
 
 
+@pytest.mark.parametrize("as_json", [False, True])
 def test_the_command_prints_a_line_for_each_score_and_writes_the_table(
-    mran: Path, session: Path, calibration_file: Path, tmp_path: Path
+    mran: Path, session: Path, calibration_file: Path, tmp_path: Path, as_json: bool
 ) -> None:
     rig = tmp_path / "rig.toml"
     tables = "".join(
@@ -190,9 +192,17 @@ def test_the_command_prints_a_line_for_each_score_and_writes_the_table(
     ran = run_command(
         *("predict", mran, "--live", "--rig", rig, "--calibration", calibration_file),
         *("--clip-fps", 4, "--fps", 5, "--csv", tmp_path / "scores.csv", "--threads", 1),
+        *(("--json",) if as_json else ()),
     )
     assert ran.returncode == 0, ran.stderr
     lines = ran.stdout.splitlines()
+    if as_json:  # the lines are progress then, and the whole is told in the end
+        lines = [line for line in ran.stderr.splitlines() if "ms late" in line]
+        told = json.loads(ran.stdout)
+        assert (told["names"], told["clip_fps"], told["simulated"]) == (["valence", "arousal"], 4.0, True)
+        assert (told["n_scores"], told["problem"] is None) == (len(lines), bool(lines))
+        assert told["csv"] == str(tmp_path / "scores.csv")
+        assert 0 <= told["n_rows_with_face"] <= told["n_rows"]
     assert all("valence" in line and "ms late" in line for line in lines)
     assert ("per second; from exposure to score" if lines else "no score") in ran.stderr
     with (tmp_path / "scores.csv").open(newline="", encoding="utf-8") as file:

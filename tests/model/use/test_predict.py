@@ -1,13 +1,18 @@
 """`predict` of recordings: the table, the film, and what is refused."""
 
 import csv
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from mavfer.command_line import command_line
 from mavfer.config import read_toml
 from mavfer.errors import CalibrationError, DatasetError, ModelError, OutputError, SessionError, UsageError
 from mavfer.model.checkpoint import open_run
@@ -21,6 +26,12 @@ from mavfer.preprocess.dataset.clips import open_dataset
 from mavfer.preprocess.dataset.record import ClipConfig
 
 MakeRun = Callable[..., Path]
+WITHOUT_BUILD = """
+import sys
+sys.modules["dlib"] = None
+from mavfer.__main__ import run
+print(run(sys.argv[1:]), "torch" in sys.modules)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +122,22 @@ def test_a_video_file_is_seen_by_a_network_of_color_alone(cnn: Path, video: Path
     assert not (tmp_path / "seen" / "overlay.mp4").exists()
 
 
+def test_with_json_the_command_tells_where_the_scores_lie_and_how_they_spread(
+    cnn: Path, video: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "seen"
+    words = ["predict", cnn, video, "--out", out, "--clip-fps", 4, "--no-film", "--device", "cpu", "--json"]
+    done = CliRunner().invoke(command_line(), [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    told, rows = json.loads(done.stdout), table(out)
+    assert (told["run"], told["frames"], told["film"]) == (str(cnn), str(out / "frames.csv"), None)
+    assert (told["n_rows"], told["subject"], told["cut_assumed"]) == (len(rows), "video", True)
+    values = [float(row["valence"]) for row in rows]
+    wanted = {"mean": np.mean(values), "min": min(values), "max": max(values)}
+    assert told["scores"] == {"valence": pytest.approx(wanted, abs=1e-5)}
+    assert "had to be assumed" in done.stderr
+
+
 def test_a_video_file_is_refused_by_a_network_of_more_than_color(
     mran: Path, video: Path, tmp_path: Path
 ) -> None:
@@ -129,6 +156,19 @@ def test_a_session_of_several_streams_wants_its_calibration(
 def test_nothing_at_the_place_of_a_recording_is_one_clear_line(cnn: Path, tmp_path: Path) -> None:
     with pytest.raises(SessionError, match="wanted a session folder or a video file, found nothing"):
         predict(cnn, tmp_path / "none", out=tmp_path / "seen", clip_fps=4.0)
+
+
+@pytest.mark.parametrize("words", ["film.mp4 --out seen", "--live --rig rig.toml"])
+def test_the_extra_that_finds_faces_is_asked_for_before_anything_is_read(words: str, tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", WITHOUT_BUILD, "predict", "nowhere", *words.split()],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert ran.stdout == "1 False\n"
+    assert ran.stderr == "error: wanted the package 'dlib', found none; run `pip install 'mavfer[build]'`\n"
 
 
 def test_a_run_whose_dataset_has_gone_asks_for_it(cnn: Path, video: Path, tmp_path: Path) -> None:

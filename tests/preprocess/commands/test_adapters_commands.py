@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import tomllib
@@ -56,6 +57,19 @@ def test_one_film_that_fails_is_named_and_the_command_exits_1(tmp_path: Path, av
     assert "not imported: recola-train_2: wanted a video file" in done.stderr
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["recola-dev_1", "recola-train_1"]
+    done = mavfer(*words, "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert (told["corpus"], told["n_sessions"], told["n_subjects"]) == ("RECOLA", 2, 2)
+    assert told["left_out"] == ["test_1"]
+    fates = {one["session"]: one for one in told["recordings"]}
+    assert fates["recola-dev_1"]["state"] == "there already"
+    assert (fates["recola-dev_1"]["n_pictures"], fates["recola-dev_1"]["raters"]) == (20, ["FM1", "FM2"])
+    assert fates["recola-train_2"]["state"] == "failed"
+    assert fates["recola-train_2"]["duration_s"] is None
+    assert "wanted a video file" in fates["recola-train_2"]["problem"]
+    assert told["partitions"] == {"train": ["recola-train_1"], "dev": ["recola-dev_1"]}
+    assert told["split_command"].endswith("--test recola-dev_1")
 
 
 @pytest.mark.parametrize("corpus", ["recola", "sewa", "afew-va", "video-csv"])

@@ -1,5 +1,6 @@
 """What the command line says: the table, the warnings, the exit code."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,15 @@ def test_a_failed_session_is_named_and_the_exit_code_is_1(
     assert "not built: b: wanted a face" in result.stderr
     assert "1 of 2 sessions is not in the dataset" in result.stderr
     assert len(open_dataset(tmp_path / "d").sessions) == 1
+    result = run(video_session, blank, "--out", tmp_path / "d", "--jobs", 1, "--overwrite", "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    (session,) = open_dataset(tmp_path / "d").sessions
+    assert (told["dataset"], told["n_sessions"]) == (str(tmp_path / "d"), 1)
+    assert (told["n_frames"], told["aligned_share"]) == (session.n_frames, 1.0)
+    assert (told["unchanged"], told["report"]) == (["v"], str(tmp_path / "d" / "report.html"))
+    assert [one["session"] for one in told["not_built"]] == ["b"]
+    assert any("one subject only" in warning for warning in told["warnings"])
 
 
 def test_the_only_sessions_error_goes_through_to_the_entry_point(tmp_path: Path, video_session: Path) -> None:

@@ -1,5 +1,6 @@
 """`mavfer dataset check`, `info`, `merge` and `export`: what they print, and how they end."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,7 +81,10 @@ def test_merge_says_what_it_made_and_what_it_drew_anew(run: Callable, tmp_path: 
     assert "mavfer dataset report" in err
     assert run("check", tmp_path / "m")[0] == 0
     assert run("merge", *paths, "--out", tmp_path / "m")[0] == 1
-    assert run("merge", *paths, "--out", tmp_path / "m", "--overwrite")[0] == 0
+    code, out, _ = run("merge", *paths, "--out", tmp_path / "m", "--overwrite", "--json")
+    told = json.loads(out)
+    assert (code, told["dataset"], told["n_sessions"], told["n_frames"]) == (0, str(tmp_path / "m"), 2, 80)
+    assert (told["n_files_linked"], told["n_files_copied"]) == (2, 0)
     code, out, err = run("merge", paths[0], "--out", tmp_path / "n")
     assert (code, out, err.count("\n")) == (2, "", 1)
 
@@ -91,6 +95,10 @@ def test_exports_say_what_they_wrote(run: Callable, tmp_path: Path, write_datase
     assert (code, out) == (0, f"40 frames of 1 sessions, 40 pictures: {tmp_path / 'f'}\n")
     code, out, _ = run("export", folder, "--out", tmp_path / "w", "--format", "webdataset", "--length", 8)
     assert (code, out) == (0, f"5 clips of 1 sessions in 1 tar files: {tmp_path / 'w'}\n")
+    words = ("--format", "webdataset", "--length", 8, "--overwrite", "--json")
+    told = json.loads(run("export", folder, "--out", tmp_path / "w", *words)[1])
+    assert (told["n_clips"], told["n_sessions"], told["n_files"]) == (5, 1, 1)
+    assert (told["format"], told["path"]) == ("webdataset", str(tmp_path / "w"))
     code, _, err = run("export", folder, "--out", tmp_path / "g", "--format", "frames", "--length", 8)
     assert (code, err) == (
         2,

@@ -33,7 +33,9 @@ def two(tmp_path: Path, write_dataset: Write) -> tuple[Path, Path]:
 
 @pytest.mark.parametrize("copy", [False, True])
 def test_a_merged_dataset_has_all_sessions_and_no_problem(tmp_path: Path, two: tuple[Path, Path], copy: bool):
-    report = merge_datasets(two, out=tmp_path / "m", copy=copy)
+    told: list[tuple[int, int]] = []
+    report = merge_datasets(two, out=tmp_path / "m", copy=copy, on_progress=lambda *now: told.append(now))
+    assert told == [(0, 1)] * 3  # megabytes
     assert check_dataset(tmp_path / "m").problems == ()
     assert (report.n_linked, report.n_copied) == ((0, 3) if copy else (3, 0))
     merged = {session.id: session for session in open_dataset(tmp_path / "m").sessions}

@@ -125,7 +125,9 @@ def test_simulated_numbers_are_marked(page: str):
 
 
 def test_the_same_dataset_gives_the_same_page(lab: Path, page: str):
-    assert dataset_page(lab).html() == page
+    told: list[tuple[int, int]] = []
+    assert dataset_page(lab, on_progress=lambda *now: told.append(now)).html() == page
+    assert told == [(number, len(told)) for number in range(len(told))]
 
 
 def test_raters_of_a_gold_standard_are_told_as_averaged_and_not_as_rated(tmp_path, make_dataset):
